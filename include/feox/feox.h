@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * feox.h - the public interface of libfeox, an in-process, ordered, persistent key-value engine.
+ *
+ * Conventions, true for every call unless its own text says otherwise:
+ *
+ *  - Result: 0, or a negative errno value. errno itself is left alone. Outputs are called ret_* and
+ *    are written only when the call succeeds. Misuse (a NULL that is not allowed, an unknown flag,
+ *    a size beyond its limit) is -EINVAL and changes nothing.
+ *  - Keys are 0..FEOX_KEY_MAX arbitrary bytes, values 0..max_value_bytes arbitrary bytes. Both are
+ *    copied: the caller's buffers are free again when the call returns. Order is that of memcmp(3),
+ *    a prefix before what it begins.
+ *  - Threads: every call may be made from any number of threads at once on one store, except
+ *    feox_close(), which must be the last. One iterator, batch or value belongs to one thread at a
+ *    time.
+ *  - Durability: a change is visible to every reader when its call returns, and durable at most
+ *    flush_interval_ns plus one batch later, or when feox_sync() or feox_sync_key() has returned 0
+ *    after it. After a crash the store is as it was at one moment: a change is never there without
+ *    everything its writer had seen.
+ *  - Expired means absent, in every call, from the very nanosecond on.
+ *  - Times are nanoseconds; a point in time counts from the Unix epoch (CLOCK_REALTIME).
+ *  - Errors any call on a persistent store may give: -EIO the device failed, -EROFS the store was
+ *    opened read-only or has turned read-only because the device failed, -ENOMEM the memory limit
+ *    (or the machine's memory) is reached.
+ */
+#ifndef FEOX_FEOX_H
+#define FEOX_FEOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FEOX_API __attribute__((visibility("default")))
+
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+#define FEOX_KEY_MAX	       ((size_t)16 * 1024) /* bytes in a key */
+#define FEOX_METADATA_MAX      ((size_t)96 * 1024) /* bytes in one record's metadata */
+#define FEOX_VALUE_MAX	       ((size_t)1 << 30)   /* upper limit of max_value_bytes */
+#define FEOX_VALUE_MAX_DEFAULT ((size_t)64 << 20)  /* max_value_bytes when the options say 0 */
+#define FEOX_BATCH_MAX	       ((size_t)4 << 20)   /* operations in one batch */
+#define FEOX_DIAG_MAX	       ((size_t)256)	    /* bytes of a diagnostic text, with its NUL */
+#define FEOX_TIME_MAX	       (INT64_MAX)	    /* latest expiry, ns since 1970 */
+
+struct feox_store;
+struct feox_iter;
+struct feox_batch;
+
+/* ---- Opening and closing --------------------------------------------------------------------- */
+
+enum feox_open_flag {
+	FEOX_OPEN_CREATE = 1 << 0,    /* make the store when the file is missing or empty */
+	FEOX_OPEN_READ_ONLY = 1 << 1, /* never write to the file; excludes CREATE */
+	FEOX_OPEN_NO_URING = 1 << 2,  /* use pread(2)/pwrite(2) even where io_uring works */
+	FEOX_OPEN_NO_SWEEPER = 1 << 3 /* leave expired keys in memory until they are overwritten */
+};
+
+enum feox_log_level { FEOX_LOG_ERROR, FEOX_LOG_WARNING, FEOX_LOG_INFO };
+
+/*
+ * What a store is opened with. Start from FEOX_OPTIONS_INIT, so that fields added later have their
+ * defaults. A 0 in a size or time means the default named beside it. The struct and its strings
+ * may go away when feox_open() returns; the contexts of callbacks must outlive the store.
+ */
+struct feox_options {
+	const char *path;	     /* regular file or block device; NULL: memory only */
+	unsigned int flags;	     /* enum feox_open_flag */
+	char separator;		     /* fixed at creation; '/' when 0; else checked when nonzero */
+	uint64_t memory_limit_bytes; /* records, indexes and deferred memory; half of RAM */
+	uint64_t max_value_bytes;    /* 64 MiB; at most FEOX_VALUE_MAX */
+	uint64_t initial_size_bytes; /* of a new file; 16 MiB */
+	uint64_t grow_max_bytes;     /* largest growth step of a file; 1 GiB */
+	uint64_t max_size_bytes;     /* limit of a file; none */
+	uint64_t flush_interval_ns;  /* longest time a change stays undurable; 100 ms */
+
+	/* Called from any thread of the store; must not call back into it. */
+	void (*log)(void *ctx, enum feox_log_level level, const char *text);
+	void *log_ctx;
+	/* Recovery: done of total keys so far. Called by the opening thread. */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	void *progress_ctx;
+	/* Wall clock, ns since 1970, for tests; CLOCK_REALTIME when NULL. */
+	uint64_t (*now)(void *ctx);
+	void *now_ctx;
+};
+
+#define FEOX_OPTIONS_INIT \
+	{                 \
+		0         \
+	}
+
+/* Says in words what an errno cannot: which file, which block, what was found instead. */
+struct feox_diag {
+	char text[FEOX_DIAG_MAX];
+};
+
+/*
+ * Open a store, recovering it when needed. diag may be NULL; it is written only on failure.
+ *
+ * -ENOENT   the file is missing and CREATE was not given
+ * -EBUSY    another process (or this one) has the store open for writing; a store that is being
+ *	     closed is waited for, at most 60 s
+ * -EUCLEAN  not a feox store, or damaged beyond what recovery may decide: diag says where
+ * -ENOTSUP  written by a newer format version
+ * -EINVAL   an option is out of range, or the separator is not the store's
+ * -ENOSPC   a new file does not get its initial size
+ */
+FEOX_API int feox_open(const struct feox_options *options, struct feox_store **ret_store,
+		       struct feox_diag *diag);
+
+/*
+ * Make everything durable, stop the threads and free the store. NULL is allowed. -EBUSY when values
+ * are still pinned: nothing has happened then. On -EIO the store is closed all the same, and what
+ * was not yet durable is lost.
+ */
+FEOX_API int feox_close(struct feox_store *store);
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+enum feox_read_flag {
+	FEOX_NOWAIT = 1 << 0 /* -EAGAIN instead of waiting for the disk, a full queue or a writer */
+};
+
+/* A pinned, read-only view of one version of a value. Later writes do not change it. */
+struct feox_value {
+	const void *data;
+	size_t size;
+	uint64_t version;
+	uint64_t expiry_ns; /* 0: never */
+	void *pin;	    /* private */
+};
+
+/* The value of key. Release it with feox_value_release(). -ENOENT when absent; -EAGAIN see NOWAIT. */
+FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size,
+		      unsigned int flags, struct feox_value *ret_value);
+
+/* Give a pinned view back. A zeroed value is allowed; the struct is zeroed. */
+FEOX_API void feox_value_release(struct feox_store *store, struct feox_value *value);
+
+/*
+ * Copy at most size bytes from offset on into buffer; *ret_size says how many (0 at or past the
+ * end). Of a value that is not in memory only the 64 KiB slices concerned are read and verified.
+ * *ret_version (may be NULL) is the version read. -ENOENT, -EAGAIN as feox_get().
+ */
+FEOX_API int feox_read(struct feox_store *store, const void *key, size_t key_size, uint64_t offset,
+		       void *buffer, size_t size, unsigned int flags, size_t *ret_size,
+		       uint64_t *ret_version);
+
+struct feox_stat {
+	uint64_t size; /* bytes of the value */
+	uint64_t version;
+	uint64_t expiry_ns;   /* 0: never */
+	size_t metadata_size; /* bytes of metadata, also when the buffer was smaller */
+};
+
+/*
+ * Size, version, expiry and metadata of key; never touches the disk. At most metadata_capacity
+ * bytes of metadata are copied into metadata (may be NULL with 0). -ENOENT when absent.
+ */
+FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_size, void *metadata,
+		       size_t metadata_capacity, struct feox_stat *ret_stat);
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+/*
+ * Versions: a 64-bit number that grows with every change of a key's value and never repeats for
+ * that key, even after delete and re-create or a crash; it is the token to compare and swap with.
+ * Changes of expiry or metadata keep it; a rename gives the target a new one.
+ */
+
+enum feox_write_flag {
+	/* FEOX_NOWAIT (1 << 0) is allowed for every write. */
+	FEOX_CREATE = 1 << 1,	     /* -EEXIST when the key is present */
+	FEOX_REPLACE = 1 << 2,	     /* -ENOENT when the key is absent */
+	FEOX_IF_VERSION = 1 << 3,    /* -ECANCELED unless the key is present with if_version */
+	FEOX_IF_ABSENT = 1 << 4,     /* batches: leave a present key as it is, without failing */
+	FEOX_KEEP_EXPIRY = 1 << 5,   /* keep the expiry of the value that is replaced */
+	FEOX_KEEP_METADATA = 1 << 6, /* keep the metadata of the value that is replaced */
+	FEOX_RESERVED = 1 << 7	     /* the caller holds a feox_reserve() of at least this value's
+				      * size: there is room; it stays the caller's to give back */
+};
+
+/* How to write; NULL stands for all zero. Fields without their flag are ignored. */
+struct feox_write_options {
+	unsigned int flags;   /* enum feox_write_flag, FEOX_NOWAIT */
+	uint64_t if_version;  /* with FEOX_IF_VERSION */
+	uint64_t expiry_ns;   /* point in time, 0: never; with KEEP_EXPIRY only for a new key */
+	const void *metadata; /* opaque bytes kept with the record; with KEEP_METADATA only */
+	size_t metadata_size; /* for a key that is new; at most FEOX_METADATA_MAX */
+};
+
+struct feox_write_result {
+	uint64_t version;
+	bool created; /* the key was absent */
+};
+
+/*
+ * Set key to value. ret_result may be NULL. -EEXIST, -ENOENT, -ECANCELED see the flags; -EFBIG the
+ * value is larger than max_value_bytes; -ENOSPC no room on the device, now or by growing; -EAGAIN
+ * see FEOX_NOWAIT. On any failure nothing has changed.
+ */
+FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size, const void *value,
+		      size_t value_size, const struct feox_write_options *options,
+		      struct feox_write_result *ret_result);
+
+/*
+ * Remove key. Of the options only FEOX_NOWAIT and FEOX_IF_VERSION count. -ENOENT when absent,
+ * -ECANCELED when its version is another one. Works on a full store.
+ */
+FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_size,
+			 const struct feox_write_options *options);
+
+/*
+ * Let key expire at expiry_ns (0: never), without touching its value or version. A time that is not
+ * in the future makes the key absent at once. -ENOENT when absent, -ECANCELED (FEOX_IF_VERSION).
+ */
+FEOX_API int feox_set_expiry(struct feox_store *store, const void *key, size_t key_size,
+			     uint64_t expiry_ns, const struct feox_write_options *options);
+
+/* Replace the metadata of key, without touching value, version or expiry. Errors as set_expiry. */
+FEOX_API int feox_set_metadata(struct feox_store *store, const void *key, size_t key_size,
+			       const void *metadata, size_t metadata_size,
+			       const struct feox_write_options *options);
+
+enum feox_rename_flag {
+	/* FEOX_NOWAIT (1 << 0) and FEOX_IF_VERSION (of the target) are allowed too. */
+	FEOX_RENAME_NOREPLACE = 1 << 8, /* -EEXIST when the target is present */
+	FEOX_RENAME_EXCHANGE = 1 << 9,	/* both must be present; they change places */
+	FEOX_RENAME_METADATA = 1 << 10	/* the moved record gets this metadata instead of its own */
+};
+
+struct feox_rename_options {
+	unsigned int flags;
+	uint64_t if_version;
+	const void *metadata;
+	size_t metadata_size;
+	uint64_t max_keys; /* feox_rename_prefix(): refuse to move more; 0: FEOX_BATCH_MAX / 2 */
+};
+
+/*
+ * Move key from to key to, with value, metadata and expiry; the target gets a new version. Atomic
+ * for every reader and across a crash. Renaming a key to itself only checks that it is there.
+ * -ENOENT the source (with EXCHANGE either) is absent; -EEXIST, -ECANCELED see the flags.
+ */
+FEOX_API int feox_rename(struct feox_store *store, const void *from, size_t from_size,
+			 const void *to, size_t to_size, const struct feox_rename_options *options);
+
+/*
+ * Move every key that begins with from to the key with from replaced by to, in one atomic change;
+ * the operations of batch (may be NULL; it is used up as by feox_batch_commit()) happen in the same
+ * change, which must not name keys under either prefix. Keys already under to are removed (with
+ * EXCHANGE they move to from; with NOREPLACE there must be none). Writers below either prefix wait
+ * while it runs; readers do not. *ret_moved (may be NULL) counts the keys moved.
+ * -EINVAL one prefix begins with the other; -E2BIG more than max_keys keys; -EEXIST (NOREPLACE).
+ */
+FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size_t from_size,
+				const void *to, size_t to_size,
+				const struct feox_rename_options *options, struct feox_batch *batch,
+				uint64_t *ret_moved);
+
+/* ---- Batches --------------------------------------------------------------------------------- */
+
+/*
+ * Several changes that happen together or not at all, for every reader and across a crash. Each key
+ * may be named once (a rename names two), else -EINVAL at commit. Keys and values are copied when
+ * added. Conditions are checked at commit.
+ */
+FEOX_API int feox_batch_create(struct feox_store *store, struct feox_batch **ret_batch);
+FEOX_API void feox_batch_free(struct feox_batch *batch); /* NULL is allowed */
+
+FEOX_API int feox_batch_put(struct feox_batch *batch, const void *key, size_t key_size,
+			    const void *value, size_t value_size,
+			    const struct feox_write_options *options);
+FEOX_API int feox_batch_delete(struct feox_batch *batch, const void *key, size_t key_size,
+			       const struct feox_write_options *options);
+FEOX_API int feox_batch_set_metadata(struct feox_batch *batch, const void *key, size_t key_size,
+				     const void *metadata, size_t metadata_size,
+				     const struct feox_write_options *options);
+FEOX_API int feox_batch_rename(struct feox_batch *batch, const void *from, size_t from_size,
+			       const void *to, size_t to_size,
+			       const struct feox_rename_options *options);
+
+/*
+ * Commit. On failure nothing has changed, and *ret_failed (may be NULL, and is written only on
+ * failure here) is the number of the operation, from 0, that failed, or SIZE_MAX when the failure
+ * is none's own. The batch is empty afterwards either way and may be filled again. flags:
+ * FEOX_NOWAIT.
+ */
+FEOX_API int feox_batch_commit(struct feox_batch *batch, unsigned int flags, size_t *ret_failed);
+
+/* ---- Reservations ---------------------------------------------------------------------------- */
+
+/*
+ * Promise memory and disk to a later put with FEOX_RESERVED of a value of at most value_size bytes
+ * under a key with metadata of together at most 20 KiB. The promise stands until feox_unreserve()
+ * with the same size, also across that put. To reserve more: reserve the larger size, then give the
+ * smaller one back. -ENOMEM, -ENOSPC: now instead of then. -EFBIG value_size is beyond
+ * max_value_bytes. flags: FEOX_NOWAIT (-EAGAIN: the file has to grow first).
+ */
+FEOX_API int feox_reserve(struct feox_store *store, uint64_t value_size, unsigned int flags);
+FEOX_API void feox_unreserve(struct feox_store *store, uint64_t value_size);
+
+/* ---- Ranges ---------------------------------------------------------------------------------- */
+
+enum feox_iter_flag {
+	FEOX_ITER_REVERSE = 1 << 4,	   /* from the last key down */
+	FEOX_ITER_KEYS_ONLY = 1 << 5,	   /* do not give values: never touches the disk */
+	FEOX_ITER_FROM_EXCLUSIVE = 1 << 6, /* from itself is not in the range */
+	FEOX_ITER_TO_EXCLUSIVE = 1 << 7	   /* to itself is not in the range */
+};
+
+/*
+ * Which keys: those in [from, to] that begin with prefix. A NULL from or to means no bound on that
+ * side; in reverse, from is still the lower bound. NULL prefix: all.
+ */
+struct feox_iter_options {
+	unsigned int flags; /* enum feox_iter_flag, FEOX_NOWAIT */
+	const void *from;
+	size_t from_size;
+	const void *to;
+	size_t to_size;
+	const void *prefix;
+	size_t prefix_size;
+	uint64_t limit; /* most items given; 0: no limit */
+};
+
+struct feox_item {
+	const void *key; /* valid until the next call on the iterator */
+	size_t key_size;
+	uint64_t value_size;
+	uint64_t version;
+	uint64_t expiry_ns;
+	const void *value; /* NULL with KEYS_ONLY; valid as key */
+};
+
+/*
+ * An iterator gives every key that is there from its opening to its end exactly once, in order; a
+ * key that comes or goes meanwhile may be given or not. It holds no lock and blocks nobody. options
+ * are copied. Close it with feox_iter_close() (NULL is allowed).
+ */
+FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_options *options,
+			    struct feox_iter **ret_iter);
+FEOX_API void feox_iter_close(struct feox_iter *iter);
+
+/* 1 and the next item; 0 at the end; a negative errno (-EAGAIN: call again to go on). */
+FEOX_API int feox_iter_next(struct feox_iter *iter, struct feox_item *ret_item);
+
+/*
+ * Go on at the first key at or after key (in reverse: at or before), forward or back, but never
+ * outside the range. The limit is not reset.
+ */
+FEOX_API int feox_iter_seek(struct feox_iter *iter, const void *key, size_t key_size);
+
+/* ---- Durability, numbers --------------------------------------------------------------------- */
+
+/*
+ * Wait until everything that was visible when the call was made is durable. Callers share one
+ * fdatasync(2). Memory-only stores answer at once. -EIO: what was written since the last success
+ * may be lost, and the store is read-only from now on.
+ */
+FEOX_API int feox_sync(struct feox_store *store);
+
+/* The same for one key, or for its absence; answers at once when that is durable already. */
+FEOX_API int feox_sync_key(struct feox_store *store, const void *key, size_t key_size);
+
+/*
+ * The same without waiting: done(ctx, result) is called once, by a thread of the store or before
+ * the call returns. It must not wait. key NULL: everything. Non-zero: done will not be called.
+ */
+FEOX_API int feox_sync_async(struct feox_store *store, const void *key, size_t key_size,
+			     void (*done)(void *ctx, int result), void *ctx);
+
+/* A number that this store never gives again, also after a crash; from 1 on. */
+FEOX_API int feox_next_id(struct feox_store *store, uint64_t *ret_id);
+
+/* The store's clock: what expiry is compared with. Never runs backwards. */
+FEOX_API uint64_t feox_now(struct feox_store *store);
+
+/* The separator fixed when the store was made, for those who show keys as paths. */
+FEOX_API char feox_separator(const struct feox_store *store);
+
+struct feox_stats {
+	uint64_t keys; /* live, expired but not swept ones included */
+	/* Operations since open that succeeded or answered "absent". */
+	uint64_t gets, misses, puts, deletes, renames, expiries, iterations, syncs;
+	/* Memory, bytes. */
+	uint64_t memory_bytes, memory_limit_bytes;
+	/* Device. */
+	uint64_t device_bytes, free_bytes, max_bytes; /* max_bytes: 0 when growth has no limit */
+	uint64_t extents, commits, written_bytes, read_bytes, grow_count;
+	uint64_t queued_records, queued_bytes; /* changes that are not durable yet */
+	uint64_t flush_ns_last, flush_ns_max;
+	uint64_t recovered_keys, recovery_ns;
+	bool read_only, failed; /* failed: turned read-only by the device */
+};
+
+FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats);
+
+/* The library's version, "0.1.0". */
+FEOX_API const char *feox_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch.h - what a batch consists of; transaction.c makes it happen. */
+#ifndef FX_BATCH_H
+#define FX_BATCH_H
+
+#include "write.h"
+
+enum fx_op_kind { FX_OP_PUT, FX_OP_DELETE, FX_OP_METADATA, FX_OP_RENAME };
+
+/* In fx_op.flags: what has expired meanwhile is not there, and that is no failure (rename_prefix). */
+#define FX_OP_OPTIONAL (1u << 16)
+
+struct fx_op {
+	enum fx_op_kind kind;
+	unsigned int flags;
+	uint64_t if_version, expiry_ns;
+	size_t key_size, target_size, metadata_size, value_size;
+	struct fx_value *large; /* the value when it is not inline */
+	uint8_t *bytes;		/* key, target, metadata, inline value; malloc(3)ed */
+};
+
+struct feox_batch {
+	struct feox_store *store;
+	struct fx_op *ops;
+	size_t count, capacity;
+};
+
+static inline const uint8_t *fx_op_key(const struct fx_op *op)
+{
+	return op->bytes;
+}
+
+static inline const uint8_t *fx_op_target(const struct fx_op *op)
+{
+	return op->bytes + op->key_size;
+}
+
+static inline const uint8_t *fx_op_metadata(const struct fx_op *op)
+{
+	return fx_op_target(op) + op->target_size;
+}
+
+static inline const uint8_t *fx_op_value(const struct fx_op *op)
+{
+	return fx_op_metadata(op) + op->metadata_size;
+}
+
+/*
+ * All operations of batch, or none. The caller holds the batch gate. *ret_failed as in
+ * feox_batch_commit(). transaction.c
+ */
+int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch,
+		       unsigned int flags, size_t *ret_failed);
+
+/* Forget all operations. */
+void fx_batch_clear(struct feox_batch *batch);
+
+#endif

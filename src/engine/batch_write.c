@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * batch_write.c - how one cut becomes durable.
+ *
+ *   sort out    a record that another one of the same cut replaced is never written (coalescing)
+ *   kill        what the others replaced dies where it is now: the first durable record on the
+ *               prev chain
+ *   pack        the new records go into extents on free space (I1)
+ *   commit      one journal record names the new extents, the dead records and the extents that
+ *               are gone; extents and record are written together, then one fdatasync (I4). If the
+ *               crash comes before its end, the record is not valid unless its extents are (I2).
+ *   settle      records are DURABLE; prev chains are retired; tombstones leave their slots
+ *
+ * Everything a cut holds is in one commit record: batches are all or nothing (I9).
+ */
+#include "batch_write.h"
+
+#include "pack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HIDDEN_BLOCKS 64u /* for links, tombstone batches and two extents' rounding */
+
+struct cut {
+	struct feox_store *store;
+	struct fx_record *records; /* without the superseded ones */
+	uint64_t count, bytes, disk; /* admitted, all of them */
+	/* Locations that died, sorted by extent. */
+	fx_location *dead;
+	size_t dead_count, dead_capacity;
+	/* Extents without a live record. */
+	struct fx_extent **freed;
+	size_t freed_count;
+	struct fx_write_queue writes;
+	struct fx_pack pack;
+	struct fx_journal_header header;
+};
+
+/* ---- Sorting out, killing ---------------------------------------------------------------------- */
+
+static void mark_superseded(struct fx_record *list)
+{
+	for (struct fx_record *r = list; r; r = r->next)
+		if (r->prev &&
+		    atomic_load_explicit(&r->prev->state, memory_order_relaxed) == FX_DIRTY)
+			atomic_store_explicit(&r->prev->state, FX_SUPERSEDED,
+					      memory_order_relaxed);
+}
+
+/* Count what was admitted for all, keep those that are to be written or deleted. */
+static void sort_out(struct cut *cut, struct fx_record *list)
+{
+	mark_superseded(list);
+	while (list) {
+		struct fx_record *next = list->next;
+
+		cut->count++;
+		cut->bytes += fx_queue_cost(list);
+		if (!(list->flags & FX_RECORD_TOMBSTONE))
+			cut->disk += fx_disk_cost(list->key_size, list->metadata_size,
+						  list->value_size);
+		if (atomic_load_explicit(&list->state, memory_order_relaxed) != FX_SUPERSEDED) {
+			list->next = cut->records;
+			cut->records = list;
+		}
+		list = next;
+	}
+}
+
+static int add_dead(struct cut *cut, fx_location location)
+{
+	if (cut->dead_count == cut->dead_capacity) {
+		size_t capacity = cut->dead_capacity ? 2 * cut->dead_capacity : 1024;
+		fx_location *dead = realloc(cut->dead, capacity * sizeof(*dead));
+
+		if (!dead)
+			return -ENOMEM;
+		cut->dead = dead;
+		cut->dead_capacity = capacity;
+	}
+	cut->dead[cut->dead_count++] = location;
+	return 0;
+}
+
+/* The record on disk that a record of the cut replaces, if there is one, dies as it is now. */
+static int collect_dead(struct cut *cut)
+{
+	for (struct fx_record *r = cut->records; r; r = r->next) {
+		struct fx_record *old = r->prev;
+
+		while (old && atomic_load_explicit(&old->state, memory_order_relaxed) != FX_DURABLE)
+			old = old->prev;
+		if (old && !(old->flags & FX_RECORD_TOMBSTONE)) {
+			int err = add_dead(cut, atomic_load_explicit(&old->location,
+								     memory_order_relaxed));
+
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static int compare_locations(const void *a, const void *b)
+{
+	fx_location x = *(const fx_location *)a, y = *(const fx_location *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int kill_dead(struct cut *cut)
+{
+	struct fx_extent *extent = NULL;
+
+	if (!cut->dead_count)
+		return 0;
+	qsort(cut->dead, cut->dead_count, sizeof(*cut->dead), compare_locations);
+	cut->freed = malloc(cut->dead_count * sizeof(struct fx_extent *));
+	if (!cut->freed)
+		return -ENOMEM;
+	for (size_t i = 0; i < cut->dead_count; i++) {
+		uint32_t number = fx_location_extent(cut->dead[i]);
+
+		if (!extent || extent->number != number)
+			extent = fx_extent_table_get(cut->store->extents, number);
+		if (!extent || fx_extent_kill(extent, fx_location_index(cut->dead[i])))
+			return -EUCLEAN; /* a location that is not alive: a bug, never continue */
+		if (!extent->live_count)
+			cut->freed[cut->freed_count++] = extent;
+	}
+	return 0;
+}
+
+static int pack_records(struct cut *cut)
+{
+	int err = 0;
+
+	for (struct fx_record *r = cut->records; r && !err; r = r->next)
+		if (!(r->flags & FX_RECORD_TOMBSTONE))
+			err = fx_pack_add(&cut->pack, r);
+	return err ? err : fx_pack_end(&cut->pack);
+}
+
+/* ---- The commit record ------------------------------------------------------------------------- */
+
+static size_t record_capacity(const struct cut *cut)
+{
+	size_t size = FX_JOURNAL_HEADER + 3 * (FX_SECTION_HEADER + 8) + 8;
+
+	for (uint32_t i = 0; i < cut->pack.extent_count; i++)
+		size += fx_journal_extent_size(cut->pack.extents[i]->run_count, 0, false);
+	size += cut->freed_count * 8;
+	/* At most one DEAD entry for each dead record. */
+	size += cut->dead_count * fx_journal_dead_size(1);
+	return size;
+}
+
+static void put_extents(const struct cut *cut, struct fx_journal_writer *w)
+{
+	if (!cut->pack.extent_count)
+		return;
+	fx_journal_section(w, FX_SECTION_EXTENTS);
+	for (uint32_t i = 0; i < cut->pack.extent_count; i++) {
+		const struct fx_extent *extent = cut->pack.extents[i];
+		struct fx_journal_run runs[FX_EXTENT_RUNS_MAX];
+		struct fx_journal_extent e = {
+			.sequence = extent->sequence,
+			.bytes = extent->bytes,
+			.checksum = extent->checksum,
+			.directory_bytes = extent->directory_bytes,
+			.records = extent->record_count,
+			.run_count = extent->run_count,
+		};
+
+		for (uint32_t r = 0; r < extent->run_count; r++)
+			runs[r] = (struct fx_journal_run){ extent->runs[r].start,
+							   extent->runs[r].blocks };
+		fx_journal_put_extent(w, &e, runs, NULL);
+	}
+	fx_journal_section_end(w);
+}
+
+/* The dead records of extents that live on; those of freed extents need no mention. */
+static int put_dead(const struct cut *cut, struct fx_journal_writer *w)
+{
+	uint16_t *indexes = malloc(FX_EXTENT_RECORDS_MAX * sizeof(*indexes));
+	size_t i = 0;
+
+	if (!indexes)
+		return -ENOMEM;
+	fx_journal_section(w, FX_SECTION_DEAD);
+	while (i < cut->dead_count) {
+		uint32_t number = fx_location_extent(cut->dead[i]), count = 0;
+		const struct fx_extent *extent = fx_extent_table_get(cut->store->extents, number);
+
+		for (; i < cut->dead_count && fx_location_extent(cut->dead[i]) == number; i++)
+			indexes[count++] = (uint16_t)fx_location_index(cut->dead[i]);
+		if (extent->live_count)
+			fx_journal_put_dead(w, extent->sequence, indexes, count);
+	}
+	fx_journal_section_end(w);
+	free(indexes);
+	return 0;
+}
+
+static int write_commit(struct cut *cut)
+{
+	struct feox_store *store = cut->store;
+	size_t capacity = record_capacity(cut) + FX_BLOCK;
+	struct fx_journal_writer w;
+	uint8_t *buffer = fx_write_buffer(capacity);
+	int err = 0;
+
+	if (!buffer)
+		return -ENOMEM;
+	fx_journal_begin(&w, buffer, capacity);
+	put_extents(cut, &w);
+	if (cut->freed_count) {
+		fx_journal_section(&w, FX_SECTION_FREED);
+		for (size_t i = 0; i < cut->freed_count; i++)
+			fx_journal_put_freed(&w, cut->freed[i]->sequence);
+		fx_journal_section_end(&w);
+	}
+	if (cut->dead_count)
+		err = put_dead(cut, &w);
+	cut->header = (struct fx_journal_header){ .type = FX_JOURNAL_COMMIT };
+	fx_ceilings_set(store, &cut->header);
+	if (!err)
+		err = fx_chain_append(store, store->chain, &cut->writes, &w, &cut->header, true);
+	if (err)
+		free(w.buffer);
+	return err;
+}
+
+/* ---- Settling ---------------------------------------------------------------------------------- */
+
+static void retire_chain(struct feox_store *store, struct fx_record *record)
+{
+	while (record) {
+		struct fx_record *prev = record->prev;
+
+		/* A durable record has given up its own chain already. */
+		if (atomic_load_explicit(&record->state, memory_order_relaxed) == FX_DURABLE)
+			prev = NULL;
+		fx_record_retire(store, record);
+		record = prev;
+	}
+}
+
+static void settle(struct cut *cut)
+{
+	struct feox_store *store = cut->store;
+	struct fx_record *record = cut->records;
+
+	fx_epoch_enter(); /* a tombstone may be finished and retired by its deleter while we look */
+	while (record) {
+		struct fx_record *next = record->next, *prev = record->prev;
+
+		record->prev = NULL;
+		/* Release: location and durability come with the state. */
+		atomic_store_explicit(&record->state, FX_DURABLE, memory_order_release);
+		retire_chain(store, prev);
+		if ((record->flags & FX_RECORD_TOMBSTONE) &&
+		    (atomic_fetch_or(&record->done, FX_DONE_DURABLE) | FX_DONE_DURABLE) ==
+			    (FX_DONE_UNLINKED | FX_DONE_DURABLE))
+			fx_tombstone_finish(store, record);
+		record = next;
+	}
+	fx_epoch_leave();
+	for (size_t i = 0; i < cut->freed_count; i++)
+		fx_extent_table_remove(store->extents, cut->freed[i]);
+	fx_disk_free_update(store);
+	fx_queue_release(&store->queue, cut->count, cut->bytes);
+	fx_disk_unreserve(store, cut->disk);
+}
+
+void fx_disk_free_update(struct feox_store *store)
+{
+	uint64_t free_blocks = fx_space_free_blocks(store->space);
+	uint64_t hidden = HIDDEN_BLOCKS + 2 * store->chain->checkpoint_blocks;
+
+	/* A sixteenth of a tiny store is enough for its own checkpoints. */
+	if (hidden > store->super.blocks / 16)
+		hidden = store->super.blocks / 16 > 2 * store->chain->checkpoint_blocks + 16 ?
+				 store->super.blocks / 16 :
+				 2 * store->chain->checkpoint_blocks + 16;
+	atomic_store_explicit(&store->disk_free,
+			      free_blocks > hidden ? (free_blocks - hidden) * FX_BLOCK : 0,
+			      memory_order_release);
+	atomic_store_explicit(&store->io.extents, fx_extent_table_count(store->extents),
+			      memory_order_relaxed);
+	atomic_store_explicit(&store->io.device_bytes, store->super.blocks * FX_BLOCK,
+			      memory_order_relaxed);
+}
+
+static int write_all(struct cut *cut)
+{
+	int err = collect_dead(cut), end;
+
+	if (!err)
+		err = pack_records(cut);
+	if (!err)
+		err = kill_dead(cut);
+	if (!err && (cut->pack.extent_count || cut->dead_count))
+		err = write_commit(cut);
+	end = fx_write_finish(&cut->writes);
+	if (!err)
+		err = end;
+	if (err || (!cut->pack.extent_count && !cut->dead_count))
+		return err;
+	err = fx_write_sync(cut->store);
+	if (!err) {
+		fx_ceilings_publish(cut->store, &cut->header);
+		atomic_fetch_add_explicit(&cut->store->io.commits, 1, memory_order_relaxed);
+	}
+	return err;
+}
+
+int fx_batch_write(struct feox_store *store, struct fx_record *list, uint64_t *next_sequence)
+{
+	struct cut cut = { .store = store, .writes = { .store = store } };
+	int err;
+
+	sort_out(&cut, list);
+	fx_pack_begin(&cut.pack, store, &cut.writes, *next_sequence);
+	err = write_all(&cut);
+	*next_sequence = cut.pack.next_sequence;
+	if (!err)
+		settle(&cut);
+	fx_pack_free(&cut.pack);
+	free(cut.dead);
+	free(cut.freed);
+	return err;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch_write.h - one cut of the queue becomes durable. The flusher's thread. */
+#ifndef FX_BATCH_WRITE_H
+#define FX_BATCH_WRITE_H
+
+#include "journal_chain.h"
+
+/*
+ * Write everything in cut (from fx_queue_cut(), not empty) and make it durable; then its records are
+ * DURABLE, what they replaced is retired, and their room in the queue and on disk is given back. On
+ * failure nothing of that has happened: the records stay dirty, and the store has to fail.
+ */
+int fx_batch_write(struct feox_store *store, struct fx_record *cut, uint64_t *next_sequence);
+
+/* Recompute store->disk_free: free blocks less what deletes, checkpoints and links need. */
+void fx_disk_free_update(struct feox_store *store);
+
+#endif

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit.c - the one way in: how a change of one key becomes visible and gets on its way to disk.
+ *
+ * The slot word is the single truth about a key. Who moves it:
+ *
+ *            insert                    added to the order
+ *   (empty) --------> PENDING(new) ------------------------> LIVE(new)
+ *   TOMB(t) --------> PENDING(new) ------------------------> LIVE(new)     never TOMB -> LIVE
+ *   LIVE(old) -- overwrite, expiry, metadata --------------> LIVE(new)
+ *   LIVE(old) -- delete --> TOMB(t) -- order dropped and delete durable --> (empty)
+ *   any of LIVE, TOMB, (empty) <-- batch.c --> INTENT
+ *
+ * Invariants
+ *  C1 A key in state LIVE is in the ordered index: it was added under PENDING, and
+ *     fx_tombstone_unlink() drops it under the leaf's lock only while the slot still has the very
+ *     tombstone of the delete. An insert over that tombstone replaces the word before it adds the
+ *     key; so either the drop sees the new word and keeps the key, or the insert comes later under
+ *     the same lock and adds it again.
+ *  C2 Only the thread that placed a PENDING word replaces it (fx_word_replace()); splits may move it.
+ *  C3 Everything that can wait or fail - memory, queue room, disk room - happens before the word
+ *     that readers see is replaced. After it nothing waits and nothing fails.
+ *  C4 In a persistent store the word is loaded before the queue's window is entered and replaced
+ *     inside it, and the record is pushed inside it: that makes the flusher's cut consistent.
+ *  C5 new->prev is the record that was replaced, and keeps it until new is durable. It is written
+ *     before publication and belongs to the flusher afterwards.
+ *  C6 A record that other threads may have seen is given up through fx_record_retire() only.
+ */
+#include "commit.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
+#define TURNS_BEFORE_SLEEP 32u
+#define SLEEP_NS	   100000L
+
+/* ---- Versions ---------------------------------------------------------------------------------- */
+
+uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor)
+{
+	_Atomic uint64_t *shard = &store->version_shards[hash % FX_VERSION_SHARDS];
+	uint64_t now = fx_clock_coarse(&store->clock);
+	uint64_t last = atomic_load_explicit(shard, memory_order_relaxed);
+	uint64_t next;
+
+	/* The clock may run ahead of the durable ceiling; counting on from the last one never does
+	 * in practice: there are 60 s in ns between them. */
+	if (store->persistent)
+		now = FX_MIN(now, atomic_load_explicit(&store->version_ceiling,
+						       memory_order_acquire));
+	do {
+		next = last + 1;
+		if (next < now)
+			next = now;
+		if (next <= floor)
+			next = floor + 1;
+	} while (!atomic_compare_exchange_weak_explicit(shard, &last, next, memory_order_relaxed,
+							memory_order_relaxed));
+	return next;
+}
+
+/* ---- Room -------------------------------------------------------------------------------------- */
+
+void fx_grant_add(struct fx_grant *grant, const struct fx_record *record)
+{
+	grant->records++;
+	grant->bytes += fx_queue_cost(record);
+	if (!(record->flags & FX_RECORD_TOMBSTONE))
+		grant->disk += fx_disk_cost(record->key_size, record->metadata_size,
+					    record->value_size);
+}
+
+void fx_grant_release(struct feox_store *store, struct fx_grant *grant)
+{
+	if (grant->records || grant->bytes)
+		fx_queue_release(&store->queue, grant->records, grant->bytes);
+	if (grant->disk)
+		fx_disk_unreserve(store, grant->disk);
+	*grant = (struct fx_grant){ 0 };
+}
+
+/* Give back what is held beyond need. */
+static void grant_trim(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need)
+{
+	struct fx_grant surplus = {
+		.records = held->records - need->records,
+		.bytes = held->bytes - need->bytes,
+		.disk = held->disk - need->disk,
+	};
+
+	fx_grant_release(store, &surplus);
+	*held = *need;
+}
+
+int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need,
+		     bool nowait, bool reserved)
+{
+	int err;
+
+	if (!store->persistent)
+		return 0;
+	if (held->records >= need->records && held->bytes >= need->bytes &&
+	    held->disk >= need->disk) {
+		grant_trim(store, held, need);
+		return 0;
+	}
+	fx_grant_release(store, held);
+	if (reserved)
+		atomic_fetch_add(&store->disk_reserved, need->disk);
+	else if (need->disk) {
+		err = fx_disk_reserve(store, need->disk, nowait);
+		if (err)
+			return err;
+	}
+	err = fx_queue_admit(&store->queue, need->records, need->bytes, nowait);
+	fx_flusher_kick(store); /* looks whether it is worth it */
+	if (err) {
+		fx_disk_unreserve(store, need->disk);
+		return err;
+	}
+	*held = *need;
+	return 0;
+}
+
+/* ---- Records and words ------------------------------------------------------------------------- */
+
+static void record_free(struct fx_retired *retired, void *ctx)
+{
+	struct feox_store *store = ctx;
+
+	fx_record_unref(store->slab,
+			(struct fx_record *)((char *)retired - offsetof(struct fx_record, retired)));
+}
+
+void fx_record_retire(struct feox_store *store, struct fx_record *record)
+{
+	fx_epoch_retire(store->epoch, &record->retired, record_free, fx_queue_cost(record));
+}
+
+struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const void *key,
+			       size_t key_size)
+{
+	fx_word word = fx_hash_index_find(store->hash, hash, key, key_size, NULL);
+	struct fx_record *record = fx_word_visible(word);
+
+	if (record && record->expiry_ns &&
+	    fx_record_expired(record, fx_clock_now(&store->clock)))
+		return NULL;
+	return record;
+}
+
+void fx_word_replace(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
+		     fx_word expected, fx_word desired)
+{
+	fx_slot *slot;
+
+	for (;;) {
+		fx_word word = fx_hash_index_find(store->hash, hash, key, key_size, &slot);
+
+		assert(word == expected); /* C2 */
+		if (fx_hash_index_cas(store->hash, slot, word, desired))
+			return;
+	}
+}
+
+void fx_backoff(unsigned int *turns)
+{
+	struct timespec pause = { .tv_nsec = SLEEP_NS };
+
+	if (++*turns < TURNS_BEFORE_SLEEP)
+		sched_yield();
+	else
+		nanosleep(&pause, NULL);
+}
+
+void fx_count_change(struct feox_store *store, const struct fx_record *old,
+		     const struct fx_record *record)
+{
+	bool was = old && !(old->flags & FX_RECORD_TOMBSTONE);
+	bool is = record && !(record->flags & FX_RECORD_TOMBSTONE);
+	int64_t keys = (int64_t)is - (int64_t)was;
+	int64_t expiring = (int64_t)(is && record->expiry_ns) - (int64_t)(was && old->expiry_ns);
+	struct fx_counters *counters = fx_counters(store);
+
+	if (keys)
+		atomic_fetch_add_explicit(&counters->keys, keys, memory_order_relaxed);
+	if (expiring)
+		atomic_fetch_add_explicit(&counters->expiring, expiring, memory_order_relaxed);
+}
+
+void fx_count_record(struct feox_store *store, const struct fx_record *record)
+{
+	fx_count_change(store, NULL, record);
+}
+
+/* ---- Tombstones -------------------------------------------------------------------------------- */
+
+struct unlink_check {
+	struct feox_store *store;
+	const struct fx_record *tombstone;
+	uint64_t hash;
+};
+
+/* Under the leaf's lock: is the key still as dead as this tombstone says? (C1) */
+static bool still_dead(void *ctx)
+{
+	const struct unlink_check *check = ctx;
+	const struct fx_record *t = check->tombstone;
+	fx_word word = fx_hash_index_find(check->store->hash, check->hash, fx_record_key(t),
+					  t->key_size, NULL);
+
+	return fx_word_state(word) == FX_SLOT_TOMBSTONE && fx_word_record(word) == t;
+}
+
+void fx_tombstone_unlink(struct feox_store *store, uint64_t hash, struct fx_record *tombstone)
+{
+	struct unlink_check check = { .store = store, .tombstone = tombstone, .hash = hash };
+	uint8_t done;
+
+	if (!fx_ordered_index_remove(store->order, fx_record_key(tombstone), tombstone->key_size,
+				     still_dead, &check))
+		return; /* it lives again: its new record retires the tombstone */
+	done = FX_DONE_UNLINKED | (store->persistent ? 0 : FX_DONE_DURABLE);
+	/* Whoever sets the second bit finishes; pairs with the flusher's fetch_or. */
+	if ((atomic_fetch_or(&tombstone->done, done) | done) ==
+	    (FX_DONE_UNLINKED | FX_DONE_DURABLE))
+		fx_tombstone_finish(store, tombstone);
+}
+
+void fx_tombstone_finish(struct feox_store *store, struct fx_record *tombstone)
+{
+	uint64_t hash = fx_hash_key(store->hash_seed, fx_record_key(tombstone), tombstone->key_size);
+	fx_slot *slot;
+	fx_word word;
+
+	fx_epoch_enter();
+	do {
+		word = fx_hash_index_find(store->hash, hash, fx_record_key(tombstone),
+					  tombstone->key_size, &slot);
+		if (fx_word_state(word) != FX_SLOT_TOMBSTONE || fx_word_record(word) != tombstone) {
+			word = 0;
+			break; /* replaced: who replaced it has it as prev, or as an intent's old */
+		}
+	} while (!fx_hash_index_cas(store->hash, slot, word, 0));
+	if (word)
+		fx_record_retire(store, tombstone);
+	fx_epoch_leave();
+}
+
+/* ---- One attempt ------------------------------------------------------------------------------- */
+
+int fx_check_conditions(const struct fx_record *old, unsigned int flags, uint64_t if_version)
+{
+	if ((flags & FEOX_CREATE) && old)
+		return -EEXIST;
+	if ((flags & FEOX_REPLACE) && !old)
+		return -ENOENT;
+	if ((flags & FEOX_IF_VERSION) && (!old || old->version != if_version))
+		return -ECANCELED;
+	return 0;
+}
+
+static int wait_for(struct fx_change *c, enum fx_wait wait)
+{
+	c->wait = wait;
+	return -EAGAIN;
+}
+
+/* LIVE(old) -> LIVE(record), or TOMB for a tombstone: one compare-and-swap in the window. */
+static bool publish_over(struct feox_store *store, const struct fx_change *c, fx_slot *slot,
+			 fx_word word, struct fx_record *record)
+{
+	enum fx_slot_state state = record->flags & FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE :
+									 FX_SLOT_LIVE;
+	fx_word desired = fx_word_make(c->hash, record, state);
+	struct fx_window window;
+	bool won;
+
+	if (!store->persistent) {
+		won = fx_hash_index_cas(store->hash, slot, word, desired);
+		if (won)
+			fx_record_retire(store, fx_word_record(word));
+		return won;
+	}
+	record->prev = fx_word_record(word);
+	window = fx_queue_enter(&store->queue);
+	won = fx_hash_index_cas(store->hash, slot, word, desired);
+	if (won)
+		fx_queue_push(window, record, record);
+	fx_queue_leave(window);
+	return won;
+}
+
+/* PENDING(record) -> LIVE(record): the linearisation point of an insert. */
+static void publish_pending(struct feox_store *store, const struct fx_change *c,
+			    struct fx_record *record)
+{
+	fx_word pending = fx_word_make(c->hash, record, FX_SLOT_PENDING);
+	fx_word live = fx_word_make(c->hash, record, FX_SLOT_LIVE);
+	bool won = false;
+
+	if (!store->persistent) {
+		fx_word_replace(store, c->hash, c->key, c->key_size, pending, live);
+		return;
+	}
+	while (!won) {
+		struct fx_window window;
+		fx_slot *slot;
+
+		fx_hash_index_find(store->hash, c->hash, c->key, c->key_size, &slot);
+		window = fx_queue_enter(&store->queue);
+		won = fx_hash_index_cas(store->hash, slot, pending, live);
+		if (won)
+			fx_queue_push(window, record, record);
+		fx_queue_leave(window);
+	}
+}
+
+/* Give up an insert that could not be added to the order: as if it had never been. */
+static void abandon_pending(struct feox_store *store, const struct fx_change *c, fx_word was,
+			    struct fx_record *record)
+{
+	fx_word_replace(store, c->hash, c->key, c->key_size,
+			fx_word_make(c->hash, record, FX_SLOT_PENDING), was);
+	/* Its delete may have wanted to unlink it meanwhile, and was told that it lives again. */
+	if (was)
+		fx_tombstone_unlink(store, c->hash, fx_word_record(was));
+	fx_record_retire(store, record); /* finds saw it as PENDING (C6) */
+}
+
+/* (empty) or TOMB -> PENDING -> LIVE. 0, 1: lost the race, or -ENOMEM; record is used up but for 1. */
+static int publish_new(struct feox_store *store, const struct fx_change *c, fx_slot *slot,
+		       fx_word word, struct fx_record *record)
+{
+	fx_word pending = fx_word_make(c->hash, record, FX_SLOT_PENDING);
+	int err;
+
+	record->prev = word && store->persistent ? fx_word_record(word) : NULL;
+	if (word) {
+		if (!fx_hash_index_cas(store->hash, slot, word, pending))
+			return 1;
+	} else {
+		fx_word other;
+
+		err = fx_hash_index_insert(store->hash, c->hash, pending, &slot, &other);
+		if (err == -EEXIST)
+			return 1;
+		if (err) {
+			fx_record_unref(store->slab, record);
+			return err;
+		}
+	}
+	err = fx_ordered_index_insert(store->order, c->key, c->key_size);
+	if (err) {
+		abandon_pending(store, c, word, record);
+		return err;
+	}
+	if (word && !store->persistent)
+		fx_record_retire(store, fx_word_record(word));
+	publish_pending(store, c, record);
+	return 0;
+}
+
+static int publish(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_word word,
+		   struct fx_record *record)
+{
+	struct fx_record *old = word ? fx_word_record(word) : NULL;
+	int err = 0;
+
+	if (fx_word_state(word) == FX_SLOT_LIVE && word) {
+		if (!publish_over(store, c, slot, word, record))
+			err = 1;
+	} else {
+		err = publish_new(store, c, slot, word, record);
+	}
+	if (err == 1) {
+		fx_record_unref(store->slab, record); /* nobody has seen it */
+		return wait_for(c, FX_WAIT_NOT);
+	}
+	if (err)
+		return err;
+	c->held = (struct fx_grant){ 0 }; /* the flusher's now */
+	c->version = record->version;
+	fx_count_change(store, old, record);
+	if (record->flags & FX_RECORD_TOMBSTONE)
+		fx_tombstone_unlink(store, c->hash, record);
+	return 0;
+}
+
+/* Build the successor of old (what the word's record is for readers) and publish it. */
+static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_word word,
+		   struct fx_record *old)
+{
+	struct fx_record *before = word ? fx_word_record(word) : NULL;
+	struct fx_record *record;
+	int err = fx_check_conditions(old, c->flags, c->if_version);
+
+	if (!err)
+		err = c->build(store, c, old, &record);
+	if (err)
+		return err;
+	c->need = (struct fx_grant){ 0 };
+	fx_grant_add(&c->need, record);
+	err = fx_grant_acquire(store, &c->held, &c->need, true, c->flags & FEOX_RESERVED);
+	if (err) {
+		fx_record_unref(store->slab, record);
+		return err == -EAGAIN ? wait_for(c, FX_WAIT_ROOM) : err;
+	}
+	record->version = c->keep_version ? old->version :
+					    fx_version_next(store, c->hash,
+							    before ? before->version : 0);
+	c->created = !old;
+	return publish(store, c, slot, word, record);
+}
+
+static int attempt(struct feox_store *store, struct fx_change *c)
+{
+	struct fx_record *old = NULL;
+	fx_slot *slot;
+	fx_word word;
+
+	if (fx_gate_blocks(store, c->key, c->key_size))
+		return wait_for(c, FX_WAIT_GATE);
+	word = fx_hash_index_find(store->hash, c->hash, c->key, c->key_size, &slot);
+	switch (fx_word_state(word)) {
+	case FX_SLOT_LIVE:
+		old = fx_word_record(word);
+		break;
+	case FX_SLOT_TOMBSTONE:
+		break;
+	default:
+		return wait_for(c, fx_word_settle(store, slot, word) ? FX_WAIT_NOT : FX_WAIT_KEY);
+	}
+	if (c->sweep && (old != c->sweep ||
+			 !fx_record_expired(old, fx_clock_now(&store->clock))))
+		return -ENOENT;
+	if (old && old->expiry_ns && !c->sweep &&
+	    fx_record_expired(old, fx_clock_now(&store->clock)))
+		old = NULL;
+	return replace(store, c, slot, word, old);
+}
+
+/* Wait for what stopped an attempt, outside of the epoch section. */
+static int wait_before_retry(struct feox_store *store, struct fx_change *c, unsigned int *turns)
+{
+	bool nowait = c->flags & FEOX_NOWAIT;
+	int err = 0;
+
+	/* Who waits for another writer holds no room that the other may be waiting for. */
+	if (c->wait != FX_WAIT_NOT && c->wait != FX_WAIT_ROOM)
+		fx_grant_release(store, &c->held);
+	switch (c->wait) {
+	case FX_WAIT_NOT:
+		return 0;
+	case FX_WAIT_KEY: /* a moment, also for NOWAIT: a writer between two steps */
+		if (nowait && *turns >= TURNS_BEFORE_SLEEP)
+			return -EAGAIN;
+		fx_backoff(turns);
+		return 0;
+	case FX_WAIT_ROOM:
+		if (nowait)
+			return -EAGAIN;
+		return fx_grant_acquire(store, &c->held, &c->need, false,
+					c->flags & FEOX_RESERVED);
+	case FX_WAIT_GATE:
+		if (nowait)
+			return -EAGAIN;
+		fx_gate_wait(store, c->key, c->key_size);
+		return 0;
+	case FX_WAIT_COLD:
+		if (!nowait)
+			err = fx_cold_load(store, &c->cold);
+		fx_cold_unpin(store, &c->cold);
+		return nowait ? -EAGAIN : err;
+	}
+	return -EINVAL;
+}
+
+int fx_commit(struct feox_store *store, struct fx_change *c)
+{
+	unsigned int turns = 0;
+	int err = fx_store_writable(store);
+
+	while (!err) {
+		c->wait = FX_WAIT_NOT;
+		fx_epoch_enter();
+		err = attempt(store, c);
+		fx_epoch_leave();
+		if (err != -EAGAIN)
+			break;
+		err = wait_before_retry(store, c, &turns);
+	}
+	fx_grant_release(store, &c->held);
+	return err;
+}
+
+int fx_change_init(struct feox_store *store, struct fx_change *change, const void *key,
+		   size_t key_size, const struct feox_write_options *options,
+		   unsigned int allowed_flags)
+{
+	*change = (struct fx_change){ .key = key, .key_size = key_size };
+	if (!store || (!key && key_size) || key_size > FEOX_KEY_MAX)
+		return -EINVAL;
+	if (options) {
+		change->flags = options->flags;
+		change->if_version = options->if_version;
+		change->expiry_ns = options->expiry_ns;
+		change->metadata = options->metadata;
+		change->metadata_size = options->metadata_size;
+	}
+	if ((change->flags & ~allowed_flags) || change->metadata_size > FEOX_METADATA_MAX ||
+	    (!change->metadata && change->metadata_size) || change->expiry_ns > FEOX_TIME_MAX)
+		return -EINVAL;
+	change->hash = fx_hash_key(store->hash_seed, key, key_size);
+	return 0;
+}

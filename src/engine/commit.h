@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit.h - the one way in for a change of a key, and what batches share with it.
+ *
+ * Every change is "expected -> new record": who changes says how the new record follows from the
+ * old one (build), fx_commit() does the rest: conditions, room, version, publication, queue, counts.
+ */
+#ifndef FX_COMMIT_H
+#define FX_COMMIT_H
+
+#include "store.h"
+
+/* Room held for a change: in the queue and on disk. Given to the flusher with the record. */
+struct fx_grant {
+	uint64_t records, bytes, disk;
+};
+
+/* Why an attempt has to be made again. */
+enum fx_wait {
+	FX_WAIT_NOT,  /* somebody was faster: again at once */
+	FX_WAIT_KEY,  /* an insert or a batch of somebody else has the key */
+	FX_WAIT_ROOM, /* change.need does not fit */
+	FX_WAIT_GATE, /* a rename_prefix is running over the key */
+	FX_WAIT_COLD  /* the value of change.cold has to be read first */
+};
+
+/* A record whose value is on disk only, pinned together with its extent. */
+struct fx_cold {
+	struct fx_record *record;
+	struct fx_extent *extent;
+	fx_location location;
+};
+
+struct fx_change {
+	const void *key;
+	size_t key_size;
+	uint64_t hash;
+	unsigned int flags; /* enum feox_write_flag, FEOX_NOWAIT */
+	uint64_t if_version;
+
+	/*
+	 * The record that follows old (NULL: absent). Inside an epoch section; may be called again
+	 * after a lost race. 0 and a record of refs 1 whose version commit sets, unless keep_version;
+	 * -EAGAIN with wait and cold set; or the error the change ends with.
+	 */
+	int (*build)(struct feox_store *store, struct fx_change *change, struct fx_record *old,
+		     struct fx_record **ret_record);
+	bool keep_version;		/* the old record's version stays */
+	const struct fx_record *sweep;	/* only if the key still has this record, and it expired */
+
+	/* For build. */
+	const void *value;
+	size_t value_size;
+	struct fx_value *large; /* the value, when it is not inline */
+	const void *metadata;
+	size_t metadata_size;
+	uint64_t expiry_ns;
+
+	/* While it runs. */
+	enum fx_wait wait;
+	struct fx_grant held, need;
+	struct fx_cold cold;
+
+	/* Results. */
+	bool created;
+	uint64_t version;
+};
+
+/* Set key, hash and options of a zeroed change. -EINVAL: misuse. */
+int fx_change_init(struct feox_store *store, struct fx_change *change, const void *key,
+		   size_t key_size, const struct feox_write_options *options,
+		   unsigned int allowed_flags);
+
+int fx_commit(struct feox_store *store, struct fx_change *change);
+
+/* -EEXIST, -ENOENT, -ECANCELED when flags forbid the change of old (NULL: absent). */
+int fx_check_conditions(const struct fx_record *old, unsigned int flags, uint64_t if_version);
+
+/* The next version for a key of this hash, above floor. */
+uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor);
+
+/* Room for need, counting what is held already; -EAGAIN when it would wait and must not. */
+int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need,
+		     bool nowait, bool reserved);
+void fx_grant_release(struct feox_store *store, struct fx_grant *grant);
+void fx_grant_add(struct fx_grant *grant, const struct fx_record *record);
+
+/*
+ * The record of a word that readers see: live ones, and of an intent what its batch says. Expired
+ * ones are given too. Inside an epoch section.
+ */
+struct fx_record *fx_word_visible(fx_word word);
+
+/* What an intent's batch says: its old or its new record, NULL when that is none. transaction.c */
+struct fx_record *fx_intent_visible(struct fx_record *intent);
+
+/* The visible, unexpired record of key or NULL. Inside an epoch section. */
+struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const void *key,
+			       size_t key_size);
+
+/*
+ * A word that says PENDING or INTENT is in a writer's way. True: it was an intent already decided
+ * and has been settled, look again; false: its owner has to be waited for.
+ */
+bool fx_word_settle(struct feox_store *store, fx_slot *slot, fx_word word);
+
+/*
+ * Change the word of a key that only the caller may change (its own PENDING or INTENT word): finds
+ * the slot anew when a split moves it. Inside an epoch section.
+ */
+void fx_word_replace(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
+		     fx_word expected, fx_word desired);
+
+/* After a tombstone was published: drop the key from the order unless it lives again. */
+void fx_tombstone_unlink(struct feox_store *store, uint64_t hash, struct fx_record *tombstone);
+
+/* Count what replacing old by record (either may be NULL or a tombstone) does to the key counts. */
+void fx_count_change(struct feox_store *store, const struct fx_record *old,
+		     const struct fx_record *record);
+
+/* Wait a moment for another writer; *turns counts the calls, from 0. */
+void fx_backoff(unsigned int *turns);
+
+/* True: a rename_prefix is running over key. Inside an epoch section. rename.c */
+bool fx_gate_blocks(struct feox_store *store, const void *key, size_t key_size);
+/* Wait until none is. Outside. */
+void fx_gate_wait(struct feox_store *store, const void *key, size_t key_size);
+
+/* read.c: pin a cold record, inside the epoch section that found it; unpin anywhere, also twice. */
+void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold);
+void fx_cold_unpin(struct feox_store *store, struct fx_cold *cold);
+/* Bring its value into memory. Outside of epoch sections; waits for the disk. -EIO, -ENOMEM. */
+int fx_cold_load(struct feox_store *store, const struct fx_cold *cold);
+
+#endif

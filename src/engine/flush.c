@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flush.c - the flusher's thread: the one owner of the device, of the map of it, and of where every
+ * record is on disk.
+ *
+ *      +--> asleep --- interval, sync, kick, growth, stop ---> round ---+
+ *      +-----------------------------------------------------------------+
+ *
+ * A round takes the waiters first, then the cut: so everything that was published before a waiter
+ * came is in the cut, and all waiters share its one fdatasync (group commit). A round that fails
+ * makes the store read-only for good (fx_store_fail): its records stay dirty and resident, every
+ * waiter is told, nothing is retried and forgotten.
+ */
+#include "batch_write.h"
+
+#include "bytes.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_S      UINT64_C(1000000000)
+#define GROW_AT_TAKEN 10u /* grow when less than one in this many blocks is free */
+
+struct sync_waiter {
+	struct sync_waiter *next;
+	void (*done)(void *ctx, int result);
+	void *ctx;
+};
+
+struct fx_flusher {
+	struct feox_store *store;
+	pthread_t thread;
+	uint64_t next_sequence; /* of extents */
+	_Atomic bool kicked;
+	/* Guarded by mutex. */
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	struct sync_waiter *waiters;
+	bool stop;
+	uint64_t grow_wanted; /* bytes; 0: nothing is wanted */
+	uint64_t grow_round;  /* counts answers */
+	int grow_result;
+	pthread_cond_t grown;
+};
+
+/* ---- Growth ------------------------------------------------------------------------------------ */
+
+static int grow(struct feox_store *store, uint64_t wanted)
+{
+	uint64_t size = store->super.blocks * FX_BLOCK;
+	uint64_t step = size < store->grow_max ? size : store->grow_max;
+	struct fx_run new = { .start = store->super.blocks };
+	int err;
+
+	wanted = fx_align_up(wanted + wanted / 16 + (1 << 20), FX_BLOCK);
+	step = wanted > step ? wanted : step;
+	if (store->max_size && size + step > store->max_size)
+		step = store->max_size > size ? store->max_size - size : 0;
+	step = step / FX_BLOCK * FX_BLOCK;
+	if (store->device->fixed || !step)
+		return -ENOSPC;
+	err = store->device->ops->resize(store->device, size + step);
+	if (err)
+		return err;
+	/* The geometry is durable before a block of it is used. */
+	new.blocks = step / FX_BLOCK;
+	store->super.blocks += new.blocks;
+	err = fx_superblocks_write(store);
+	if (err) {
+		fx_store_fail(store, err, "writing the superblock");
+		return err;
+	}
+	atomic_fetch_add_explicit(&store->io.grow_count, 1, memory_order_relaxed);
+	return fx_space_free(store->space, new);
+}
+
+/* More is wanted than is free now? Bytes to grow by, 0: no. */
+static uint64_t shortage(const struct feox_store *store, uint64_t asked)
+{
+	uint64_t taken = store->super.blocks - fx_space_free_blocks(store->space);
+
+	if (asked)
+		return asked;
+	return store->super.blocks - taken < store->super.blocks / GROW_AT_TAKEN ? FX_BLOCK : 0;
+}
+
+static void grow_if_short(struct fx_flusher *flusher, uint64_t asked)
+{
+	struct feox_store *store = flusher->store;
+	uint64_t wanted = shortage(store, asked);
+	int err = 0;
+
+	fx_disk_free_update(store);
+	if (asked && asked <= atomic_load(&store->disk_free))
+		wanted = 0; /* extents have come back, or an earlier growth was enough */
+	if (atomic_load(&store->failed))
+		err = -EIO;
+	else if (wanted)
+		err = grow(store, wanted);
+	fx_disk_free_update(store);
+	if (!asked)
+		return;
+	pthread_mutex_lock(&flusher->mutex);
+	flusher->grow_wanted = 0;
+	flusher->grow_round++;
+	flusher->grow_result = err;
+	pthread_cond_broadcast(&flusher->grown);
+	pthread_mutex_unlock(&flusher->mutex);
+}
+
+int fx_flusher_grow(struct feox_store *store, uint64_t bytes)
+{
+	struct fx_flusher *flusher = store->flusher;
+	uint64_t round;
+	int result;
+
+	pthread_mutex_lock(&flusher->mutex);
+	if (bytes > flusher->grow_wanted)
+		flusher->grow_wanted = bytes;
+	round = flusher->grow_round;
+	pthread_cond_signal(&flusher->wake);
+	while (flusher->grow_round == round && !flusher->stop)
+		pthread_cond_wait(&flusher->grown, &flusher->mutex);
+	result = flusher->grow_round == round ? -EIO : flusher->grow_result;
+	pthread_mutex_unlock(&flusher->mutex);
+	return result;
+}
+
+/* ---- A round ----------------------------------------------------------------------------------- */
+
+static void free_run(void *ctx, struct fx_run run)
+{
+	struct feox_store *store = ctx;
+
+	if (fx_space_free(store->space, run))
+		fx_store_log(store, FEOX_LOG_ERROR, "block %llu was given back twice",
+			     (unsigned long long)run.start); /* I3 */
+}
+
+static void call_waiters(struct sync_waiter *waiter, int result)
+{
+	while (waiter) {
+		struct sync_waiter *next = waiter->next;
+
+		waiter->done(waiter->ctx, result);
+		free(waiter);
+		waiter = next;
+	}
+}
+
+static int write_cut(struct fx_flusher *flusher, struct fx_record *cut)
+{
+	struct feox_store *store = flusher->store;
+	uint64_t begin = fx_monotonic_ns(), took;
+	int err = fx_batch_write(store, cut, &flusher->next_sequence);
+
+	if (err) {
+		fx_store_fail(store, err, "writing a batch");
+		return err;
+	}
+	took = fx_monotonic_ns() - begin;
+	atomic_store_explicit(&store->io.flush_ns_last, took, memory_order_relaxed);
+	if (took > atomic_load_explicit(&store->io.flush_ns_max, memory_order_relaxed))
+		atomic_store_explicit(&store->io.flush_ns_max, took, memory_order_relaxed);
+	return 0;
+}
+
+static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters, uint64_t grow_wanted)
+{
+	struct feox_store *store = flusher->store;
+	struct fx_record *cut;
+	int err = atomic_load(&store->failed);
+
+	cut = fx_queue_cut(&store->queue);
+	if (!err && cut)
+		err = write_cut(flusher, cut);
+	if (!err && fx_chain_is_long(store->chain)) {
+		int full = fx_chain_checkpoint(store, store->chain);
+
+		/* Without room the old chain goes on. */
+		if (full && full != -ENOSPC)
+			fx_store_fail(store, full, "writing a checkpoint");
+	}
+	call_waiters(waiters, err ? -EIO : 0);
+	fx_epoch_flush(store->epoch);
+	fx_extent_table_reap(store->extents, free_run, store);
+	if (!atomic_load(&store->failed) || grow_wanted)
+		grow_if_short(flusher, grow_wanted);
+}
+
+/* ---- The thread -------------------------------------------------------------------------------- */
+
+static bool is_queue_full(const struct feox_store *store)
+{
+	return atomic_load_explicit(&store->queue.records, memory_order_relaxed) >=
+		       FX_QUEUE_WAKE_RECORDS ||
+	       atomic_load_explicit(&store->queue.bytes, memory_order_relaxed) >=
+		       FX_QUEUE_WAKE_BYTES;
+}
+
+static struct timespec deadline(uint64_t after_ns)
+{
+	uint64_t at = fx_monotonic_ns() + after_ns;
+
+	return (struct timespec){ .tv_sec = (time_t)(at / NS_PER_S),
+				  .tv_nsec = (long)(at % NS_PER_S) };
+}
+
+/* Sleep until there is something to do. False: stop. Under the mutex. */
+static bool wait_for_work(struct fx_flusher *flusher)
+{
+	struct timespec until = deadline(flusher->store->flush_interval_ns);
+
+	while (!flusher->stop && !flusher->waiters && !flusher->grow_wanted &&
+	       !atomic_exchange(&flusher->kicked, false))
+		if (pthread_cond_timedwait(&flusher->wake, &flusher->mutex, &until) == ETIMEDOUT)
+			break;
+	return !flusher->stop;
+}
+
+static void *run(void *arg)
+{
+	struct fx_flusher *flusher = arg;
+	bool go_on = true;
+
+	while (go_on) {
+		struct sync_waiter *waiters;
+		uint64_t grow_wanted;
+
+		pthread_mutex_lock(&flusher->mutex);
+		go_on = wait_for_work(flusher);
+		waiters = flusher->waiters;
+		flusher->waiters = NULL;
+		grow_wanted = flusher->grow_wanted;
+		pthread_mutex_unlock(&flusher->mutex);
+		round_trip(flusher, waiters, grow_wanted);
+	}
+	return NULL;
+}
+
+void fx_flusher_kick(struct feox_store *store)
+{
+	struct fx_flusher *flusher = store->flusher;
+
+	if (!flusher || atomic_load_explicit(&flusher->kicked, memory_order_relaxed) ||
+	    !is_queue_full(store) || atomic_exchange(&flusher->kicked, true))
+		return;
+	pthread_mutex_lock(&flusher->mutex);
+	pthread_cond_signal(&flusher->wake);
+	pthread_mutex_unlock(&flusher->mutex);
+}
+
+int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result), void *ctx)
+{
+	struct fx_flusher *flusher = store->flusher;
+	struct sync_waiter *waiter = malloc(sizeof(*waiter));
+
+	if (!waiter)
+		return -ENOMEM;
+	*waiter = (struct sync_waiter){ .done = done, .ctx = ctx };
+	pthread_mutex_lock(&flusher->mutex);
+	waiter->next = flusher->waiters;
+	flusher->waiters = waiter;
+	pthread_cond_signal(&flusher->wake);
+	pthread_mutex_unlock(&flusher->mutex);
+	return 0;
+}
+
+int fx_flusher_start(struct feox_store *store)
+{
+	struct fx_flusher *flusher = calloc(1, sizeof(*flusher));
+	pthread_condattr_t attr;
+	int err;
+
+	if (!flusher)
+		return -ENOMEM;
+	flusher->store = store;
+	/* Never the number of an earlier extent: every writable open has a new chain. */
+	flusher->next_sequence = (store->super.chain_generation << 32) + 1;
+	pthread_mutex_init(&flusher->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&flusher->wake, &attr);
+	pthread_cond_init(&flusher->grown, &attr);
+	pthread_condattr_destroy(&attr);
+	fx_disk_free_update(store);
+	store->flusher = flusher;
+	err = pthread_create(&flusher->thread, NULL, run, flusher);
+	if (err) {
+		store->flusher = NULL;
+		pthread_cond_destroy(&flusher->grown);
+		pthread_cond_destroy(&flusher->wake);
+		pthread_mutex_destroy(&flusher->mutex);
+		free(flusher);
+	}
+	return -err;
+}
+
+/* The last record of the chain: nothing was written after it. */
+static int write_clean(struct feox_store *store)
+{
+	struct fx_write_queue writes = { .store = store };
+	struct fx_journal_header header = { .type = FX_JOURNAL_COMMIT,
+					    .flags = FX_JOURNAL_CLEAN };
+	struct fx_journal_writer w;
+	uint8_t *buffer = fx_write_buffer(FX_BLOCK);
+	int err = buffer ? 0 : -ENOMEM, end;
+
+	if (err)
+		return err;
+	fx_journal_begin(&w, buffer, FX_BLOCK);
+	fx_ceilings_set(store, &header);
+	err = fx_chain_append(store, store->chain, &writes, &w, &header, true);
+	if (err)
+		free(w.buffer);
+	end = fx_write_finish(&writes);
+	if (!err)
+		err = end;
+	return err ? err : fx_write_sync(store);
+}
+
+int fx_flusher_stop(struct feox_store *store)
+{
+	struct fx_flusher *flusher = store->flusher;
+	int err;
+
+	pthread_mutex_lock(&flusher->mutex);
+	flusher->stop = true;
+	pthread_cond_broadcast(&flusher->wake);
+	pthread_cond_broadcast(&flusher->grown);
+	pthread_mutex_unlock(&flusher->mutex);
+	pthread_join(flusher->thread, NULL);
+	/* Two more cuts at most: what was pushed while the last round ran. */
+	for (int i = 0; i < 2; i++) {
+		round_trip(flusher, flusher->waiters, 0);
+		flusher->waiters = NULL;
+	}
+	err = atomic_load(&store->failed) ? -EIO : write_clean(store);
+	store->flusher = NULL;
+	pthread_cond_destroy(&flusher->grown);
+	pthread_cond_destroy(&flusher->wake);
+	pthread_mutex_destroy(&flusher->mutex);
+	free(flusher);
+	return err;
+}

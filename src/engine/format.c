@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* format.c - a fresh store on an empty device: an empty chain, then the superblocks that name it. */
+#include "recovery.h"
+
+#include "extent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define UUID_VERSION_4 0x40u /* RFC 4122, section 4.4 */
+#define UUID_VARIANT   0x80u
+
+static int fill_random(void *out, size_t size)
+{
+	return getrandom(out, size, 0) == (ssize_t)size ? 0 : -EIO;
+}
+
+int fx_map_create(struct feox_store *store)
+{
+	int err;
+
+	store->hash_seed = store->super.hash_seed;
+	store->store_seed = fx_extent_store_seed(store->super.uuid);
+	store->chain = calloc(1, sizeof(*store->chain));
+	err = store->chain ? 0 : -ENOMEM;
+	if (!err)
+		err = fx_space_create(&store->space);
+	if (!err)
+		err = fx_extent_table_create(store->slab, store->epoch, &store->extents);
+	if (!err)
+		err = fx_hash_index_create(store->slab, store->epoch, store->hash_seed,
+					   &store->hash);
+	return err;
+}
+
+int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag)
+{
+	struct fx_superblock *super = &store->super;
+	int err;
+
+	*super = (struct fx_superblock){ .blocks = store->device->size / FX_BLOCK,
+					 .created_ns = fx_clock_now(&store->clock),
+					 .separator = separator };
+	err = fill_random(super->uuid, sizeof(super->uuid));
+	if (!err)
+		err = fill_random(&super->hash_seed, sizeof(super->hash_seed));
+	super->uuid[6] = (uint8_t)((super->uuid[6] & 0x0f) | UUID_VERSION_4);
+	super->uuid[8] = (uint8_t)((super->uuid[8] & 0x3f) | UUID_VARIANT);
+	if (!err)
+		err = fx_map_create(store);
+	if (!err)
+		err = fx_space_free(store->space,
+				    (struct fx_run){ .start = FX_DATA_START,
+						     .blocks = super->blocks - FX_DATA_START });
+	if (!err)
+		err = fx_chain_checkpoint(store, store->chain);
+	return err ? fx_diag(diag, err, "cannot make a store: %s", strerror(-err)) : 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal_chain.h - where the next journal record goes: segments, links, checkpoints, superblocks.
+ * The flusher's thread (before it runs: the opener's).
+ */
+#ifndef FX_JOURNAL_CHAIN_H
+#define FX_JOURNAL_CHAIN_H
+
+#include "disk_write.h"
+#include "journal.h"
+
+#define FX_SEGMENT_BLOCKS ((uint64_t)256) /* of a segment, when there is room */
+
+struct fx_chain {
+	uint64_t generation;
+	uint64_t next_sequence;
+	struct fx_run segment; /* the one being filled */
+	uint64_t used;	       /* blocks of it */
+	struct fx_run *runs;   /* all segments, the current one included */
+	size_t run_count, run_capacity;
+	uint64_t blocks;	    /* of all segments */
+	uint64_t checkpoint_blocks; /* what its checkpoint took */
+};
+
+void fx_chain_free(struct fx_chain *chain);
+
+/* Remember a segment of a chain that was found on disk, or the next one of a new chain. */
+int fx_chain_add_segment(struct fx_chain *chain, struct fx_run run);
+
+/*
+ * Append a finished record of w: completes header (generation, sequence, place, ceilings), and
+ * starts the write. Links to a new segment first when this one is too short: that waits and, with
+ * sync, syncs. -ENOSPC: no room for a segment.
+ */
+int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_write_queue *writes,
+		    struct fx_journal_writer *w, struct fx_journal_header *header, bool sync);
+
+/*
+ * Start a new chain with a checkpoint of everything in the extent table, make it the store's (both
+ * superblocks), and free the old chain's segments. Waits. On failure *chain is as it was, unless a
+ * superblock may have been written: then the store has failed.
+ */
+int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain);
+
+/* Long enough to be worth a new checkpoint? */
+bool fx_chain_is_long(const struct fx_chain *chain);
+
+/* Write store->super to both copies, the older or invalid one first, each durable. */
+int fx_superblocks_write(struct feox_store *store);
+
+/* What a record says has been given out: set in header, published by fx_ceilings_publish(). */
+void fx_ceilings_set(struct feox_store *store, struct fx_journal_header *header);
+void fx_ceilings_publish(struct feox_store *store, const struct fx_journal_header *header);
+
+/* The highest version given out. */
+uint64_t fx_version_highest(struct feox_store *store);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pack.h"
+
+#include "bytes.h"
+#include "extent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fx_pack_begin(struct fx_pack *pack, struct feox_store *store, struct fx_write_queue *writes,
+		   uint64_t next_sequence)
+{
+	*pack = (struct fx_pack){ .store = store,
+				  .writes = writes,
+				  .next_sequence = next_sequence };
+}
+
+void fx_pack_free(struct fx_pack *pack)
+{
+	free(pack->records);
+	free(pack->extents);
+}
+
+static struct fx_extent_entry entry_of(const struct fx_record *record)
+{
+	return (struct fx_extent_entry){
+		.key = fx_record_key(record),
+		.key_size = record->key_size,
+		.metadata = fx_record_metadata(record),
+		.metadata_size = record->metadata_size,
+		.version = record->version,
+		.expiry_ns = record->expiry_ns,
+		.value_size = record->value_size,
+	};
+}
+
+static uint64_t value_room(const struct fx_record *record)
+{
+	return fx_align_up(fx_value_area_size(record->value_size), FX_VALUE_ALIGN);
+}
+
+static uint64_t values_begin(uint64_t directory_bytes)
+{
+	return fx_align_up(FX_EXTENT_HEADER + directory_bytes, FX_VALUE_ALIGN);
+}
+
+/* Free runs that hold blocks: one, or several when none is long enough. They are taken. */
+static int allocate(struct feox_store *store, uint64_t blocks, struct fx_run *runs,
+		    uint32_t *ret_count)
+{
+	uint32_t count = 0;
+	uint64_t left = blocks;
+	int err = 0;
+
+	while (left && !err) {
+		struct fx_run longest;
+		uint64_t n = left;
+
+		err = fx_space_alloc(store->space, n, &runs[count].start);
+		if (err == -ENOSPC && count + 1 < FX_EXTENT_RUNS_MAX) {
+			longest = fx_space_longest(store->space);
+			n = longest.blocks;
+			err = n ? fx_space_alloc(store->space, n, &runs[count].start) : -ENOSPC;
+		}
+		if (!err) {
+			runs[count++].blocks = n;
+			left -= n;
+		}
+	}
+	for (uint32_t i = 0; err && i < count; i++)
+		fx_space_free(store->space, runs[i]);
+	*ret_count = count;
+	return err;
+}
+
+/* The checksums and bytes of one value at offset at of the extent. */
+static void put_value(struct feox_store *store, uint64_t sequence, uint8_t *buffer, uint64_t at,
+		      struct fx_record *record)
+{
+	struct fx_value *large = atomic_load_explicit(&record->value, memory_order_acquire);
+	const uint8_t *value = large ? large->bytes : fx_record_inline_value(record);
+	uint64_t data = at + fx_value_checksums_size(record->value_size);
+
+	for (uint64_t done = 0; done < record->value_size; done += FX_SLICE) {
+		uint64_t n = record->value_size - done;
+
+		n = n < FX_SLICE ? n : FX_SLICE;
+		memcpy(buffer + data + done, value + done, n);
+		fx_put_u64(buffer + at + done / FX_SLICE * 8,
+			   fx_value_checksum(store->store_seed, sequence, data + done,
+					     value + done, n));
+	}
+}
+
+static void fill(struct fx_pack *pack, uint8_t *buffer, uint64_t sequence, uint64_t block,
+		 uint64_t bytes)
+{
+	struct fx_extent_header header = {
+		.block = block,
+		.sequence = sequence,
+		.bytes = bytes,
+		.records = pack->count,
+		.directory_bytes = (uint32_t)pack->directory_bytes,
+	};
+	uint8_t *directory = buffer + FX_EXTENT_HEADER;
+	uint64_t value_at = values_begin(pack->directory_bytes);
+
+	for (uint32_t i = 0; i < pack->count; i++) {
+		struct fx_extent_entry entry = entry_of(pack->records[i]);
+
+		directory += fx_extent_entry_encode(&entry, directory);
+		put_value(pack->store, sequence, buffer, value_at, pack->records[i]);
+		value_at += value_room(pack->records[i]);
+	}
+	fx_extent_header_encode(&header, pack->store->super.uuid, buffer + FX_EXTENT_HEADER, buffer);
+}
+
+static int remember(struct fx_pack *pack, struct fx_extent *extent)
+{
+	if (pack->extent_count == pack->extent_capacity) {
+		uint32_t capacity = pack->extent_capacity ? 2 * pack->extent_capacity : 16;
+		struct fx_extent **extents =
+			realloc(pack->extents, capacity * sizeof(struct fx_extent *));
+
+		if (!extents)
+			return -ENOMEM;
+		pack->extents = extents;
+		pack->extent_capacity = capacity;
+	}
+	pack->extents[pack->extent_count++] = extent;
+	return 0;
+}
+
+static void set_locations(struct fx_pack *pack, const struct fx_extent *extent)
+{
+	uint64_t at = values_begin(pack->directory_bytes);
+
+	for (uint32_t i = 0; i < pack->count; i++) {
+		/* Release: who reads the location finds the extent in the table. */
+		atomic_store_explicit(&pack->records[i]->location,
+				      fx_location_make(extent->number, i,
+						       (uint32_t)(at / FX_VALUE_UNIT)),
+				      memory_order_release);
+		at += value_room(pack->records[i]);
+	}
+}
+
+static int write_extent(struct fx_pack *pack)
+{
+	struct feox_store *store = pack->store;
+	uint64_t bytes = values_begin(pack->directory_bytes) + pack->value_bytes;
+	uint64_t blocks = fx_div_up(bytes, FX_BLOCK);
+	uint64_t sequence = pack->next_sequence++;
+	struct fx_run runs[FX_EXTENT_RUNS_MAX];
+	struct fx_extent *extent;
+	uint32_t run_count;
+	uint8_t *buffer = fx_write_buffer(bytes);
+	int err = buffer ? allocate(store, blocks, runs, &run_count) : -ENOMEM;
+
+	if (err) {
+		free(buffer);
+		return err;
+	}
+	fill(pack, buffer, sequence, runs[0].start, bytes);
+	err = fx_extent_table_add(store->extents, sequence, bytes, (uint32_t)pack->directory_bytes,
+				  pack->count, fx_checksum(store->store_seed, buffer, bytes), runs,
+				  run_count, NULL, &extent);
+	if (!err)
+		err = remember(pack, extent);
+	if (err) {
+		free(buffer);
+		return err;
+	}
+	set_locations(pack, extent);
+	fx_write_start(pack->writes, buffer, blocks * FX_BLOCK, runs, run_count);
+	pack->count = 0;
+	pack->directory_bytes = 0;
+	pack->value_bytes = 0;
+	return 0;
+}
+
+static int collect(struct fx_pack *pack, struct fx_record *record)
+{
+	struct fx_extent_entry entry = entry_of(record);
+
+	if (pack->count == pack->capacity) {
+		uint32_t capacity = pack->capacity ? 2 * pack->capacity : 1024;
+		struct fx_record **records =
+			realloc(pack->records, capacity * sizeof(struct fx_record *));
+
+		if (!records)
+			return -ENOMEM;
+		pack->records = records;
+		pack->capacity = capacity;
+	}
+	pack->records[pack->count++] = record;
+	pack->directory_bytes += fx_extent_entry_size(&entry);
+	pack->value_bytes += value_room(record);
+	return 0;
+}
+
+int fx_pack_add(struct fx_pack *pack, struct fx_record *record)
+{
+	struct fx_extent_entry entry = entry_of(record);
+	uint64_t total = values_begin(pack->directory_bytes) + pack->value_bytes +
+			 fx_extent_entry_size(&entry) + value_room(record);
+	int err = 0;
+
+	/* Values stay within reach of a location's 16 bits of offset: FX_PACK_BYTES at most, or the
+	 * first and only one behind a directory of 112 KiB. */
+	if (pack->count && (total > FX_PACK_BYTES || pack->count == FX_EXTENT_RECORDS_MAX ||
+			    record->value_size > FX_PACK_VALUE_MAX))
+		err = write_extent(pack);
+	if (!err)
+		err = collect(pack, record);
+	if (!err && record->value_size > FX_PACK_VALUE_MAX)
+		err = write_extent(pack);
+	return err;
+}
+
+int fx_pack_end(struct fx_pack *pack)
+{
+	return pack->count ? write_extent(pack) : 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue.h - published changes on their way to the flusher, and the consistent cut.
+ *
+ * A writer: admit (may wait: back-pressure), then inside the window [enter, leave] load the word it
+ * replaces *before* enter, compare-and-swap it, push. The window's epoch is the change's stamp. The
+ * flusher's cut: the epoch is advanced, the writers still inside a window of the old one are waited
+ * for (a window holds no wait, no lock and no allocation), and all that was pushed in the old epoch
+ * is taken. If B's writer saw A, then B's window began after A's compare-and-swap, so B's epoch is
+ * not older than A's: the cut is closed under what writers saw (the epochs of Silo, Tu et al.,
+ * SOSP 2013).
+ *
+ * Sharded by CPU at entry; a push is one compare-and-swap on the shard's list of that epoch's parity.
+ */
+#ifndef FX_QUEUE_H
+#define FX_QUEUE_H
+
+#include "record.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FX_QUEUE_SHARDS	     16u
+#define FX_QUEUE_RECORDS_MAX ((uint64_t)1 << 18)	/* admitted and not yet durable */
+#define FX_QUEUE_BYTES_MAX   ((uint64_t)256 << 20) /* one oversized batch is let in alone */
+#define FX_QUEUE_WAKE_RECORDS 1024u		/* a flush starts early at these */
+#define FX_QUEUE_WAKE_BYTES  ((uint64_t)16 << 20)
+
+struct fx_queue_shard {
+	_Atomic uint64_t writers[2]; /* inside a window, by epoch parity */
+	struct fx_record *_Atomic list[2];
+} __attribute__((aligned(64)));
+
+struct fx_queue {
+	_Atomic uint64_t epoch;
+	_Atomic uint64_t records, bytes; /* admitted and not yet released */
+	_Atomic uint32_t waiters;
+	_Atomic bool broken;
+	pthread_mutex_t mutex;
+	pthread_cond_t room;
+	struct fx_queue_shard shards[FX_QUEUE_SHARDS];
+};
+
+struct fx_window {
+	struct fx_queue_shard *shard;
+	unsigned int parity;
+};
+
+void fx_queue_init(struct fx_queue *queue);
+void fx_queue_destroy(struct fx_queue *queue);
+
+/* Room for so many records: waits until the flusher has made some; nowait: -EAGAIN; -EROFS after
+ * fx_queue_break(). */
+int fx_queue_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes, bool nowait);
+
+/* Give admitted room back: not used after all, or (the flusher) durable. */
+void fx_queue_release(struct fx_queue *queue, uint64_t records, uint64_t bytes);
+
+/* Nothing is admitted any more, waiters are woken: the store has failed. */
+void fx_queue_break(struct fx_queue *queue);
+
+struct fx_window fx_queue_enter(struct fx_queue *queue);
+void fx_queue_leave(struct fx_window window);
+
+/* Push the chain first..last, linked by next, as one: the same cut takes all of it or none. */
+void fx_queue_push(struct fx_window window, struct fx_record *first, struct fx_record *last);
+
+/*
+ * The flusher: everything published up to now, linked by next, in no particular order; NULL when
+ * there is nothing. Each record's prev leads to what it replaced.
+ */
+struct fx_record *fx_queue_cut(struct fx_queue *queue);
+
+/* Bytes a record counts for in the queue (its memory). */
+static inline uint64_t fx_queue_cost(const struct fx_record *r)
+{
+	return sizeof(*r) + r->key_size + r->metadata_size + r->value_size;
+}
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * read.c - get, read, stat: nothing here waits for a writer, and only a cold value for the disk.
+ *
+ * A resident value is found and pinned inside one epoch section. A cold one is pinned as a record,
+ * together with the extent its location names, in the section that found the record: there the
+ * extent cannot have been removed and its number cannot have been given to another. Then it is read
+ * outside, and put in place with one compare-and-swap, so that the next reader has it.
+ */
+#include "commit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define CACHE_SLICE ((uint64_t)64 * 1024) /* cold values up to this are kept by a partial read */
+
+/* pin: a record, or with this bit set an fx_value */
+#define PIN_VALUE ((uintptr_t)1)
+
+struct fx_record *fx_word_visible(fx_word word)
+{
+	switch (fx_word_state(word)) {
+	case FX_SLOT_LIVE:
+		return fx_word_record(word);
+	case FX_SLOT_INTENT:
+		return fx_intent_visible(fx_word_record(word));
+	default:
+		return NULL;
+	}
+}
+
+static void count(struct feox_store *store, bool hit)
+{
+	struct fx_counters *counters = fx_counters(store);
+
+	atomic_fetch_add_explicit(hit ? &counters->gets : &counters->misses, 1,
+				  memory_order_relaxed);
+}
+
+static bool is_misuse(const struct feox_store *store, const void *key, size_t key_size,
+		      unsigned int flags)
+{
+	return !store || (!key && key_size) || key_size > FEOX_KEY_MAX ||
+	       (flags & ~(unsigned int)FEOX_NOWAIT);
+}
+
+/* ---- Cold values ------------------------------------------------------------------------------- */
+
+void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold)
+{
+	/* Acquire: pairs with the flusher's release; what it names is in the table. */
+	fx_location location = atomic_load_explicit(&record->location, memory_order_acquire);
+	struct fx_extent *extent =
+		fx_extent_table_get(store->extents, fx_location_extent(location));
+
+	fx_record_ref(record);
+	if (extent)
+		fx_extent_pin(extent);
+	*ret_cold = (struct fx_cold){ .record = record, .extent = extent, .location = location };
+}
+
+void fx_cold_unpin(struct feox_store *store, struct fx_cold *cold)
+{
+	if (cold->extent)
+		fx_extent_unpin(cold->extent);
+	if (cold->record)
+		fx_record_unref(store->slab, cold->record);
+	*cold = (struct fx_cold){ 0 };
+}
+
+static int read_cold(struct feox_store *store, const struct fx_cold *cold, uint64_t offset,
+		     void *buffer, size_t size)
+{
+	int err = -EIO;
+
+	if (cold->extent)
+		err = fx_cold_read(store, cold->extent, cold->location, cold->record->value_size,
+				   offset, buffer, size);
+	if (!err)
+		atomic_fetch_add_explicit(&store->io.read_bytes, size, memory_order_relaxed);
+	return err;
+}
+
+int fx_cold_load(struct feox_store *store, const struct fx_cold *cold)
+{
+	struct fx_record *record = cold->record;
+	struct fx_value *expected = NULL;
+	struct fx_value *value;
+	int err;
+
+	if (!fx_record_is_cold(record))
+		return 0;
+	value = fx_value_new(store->slab, record->value_size);
+	if (!value)
+		return -ENOMEM;
+	err = read_cold(store, cold, 0, value->bytes, record->value_size);
+	/* Release: who sees the pointer sees the bytes. A faster loader's value is as good. */
+	if (!err && atomic_compare_exchange_strong_explicit(&record->value, &expected, value,
+							    memory_order_release,
+							    memory_order_relaxed))
+		return 0;
+	fx_value_unref(store->slab, value);
+	return err;
+}
+
+/* ---- Get --------------------------------------------------------------------------------------- */
+
+/* Fill value from a record that is resident, and pin what data points into. */
+static void pin_value(struct feox_store *store, struct fx_record *record, struct feox_value *value)
+{
+	struct fx_value *large = atomic_load_explicit(&record->value, memory_order_acquire);
+
+	value->size = record->value_size;
+	value->version = record->version;
+	value->expiry_ns = record->expiry_ns;
+	if (large) {
+		fx_value_ref(large);
+		value->data = large->bytes;
+		value->pin = (void *)((uintptr_t)large | PIN_VALUE);
+	} else {
+		fx_record_ref(record);
+		value->data = fx_record_inline_value(record);
+		value->pin = record;
+	}
+	atomic_fetch_add_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
+}
+
+/* The record of key, pinned when it is cold. -ENOENT; 1: cold. */
+static int find(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
+		struct feox_value *value, struct fx_cold *ret_cold)
+{
+	struct fx_record *record;
+	int result = 0;
+
+	fx_epoch_enter();
+	record = fx_find_live(store, hash, key, key_size);
+	if (!record) {
+		result = -ENOENT;
+	} else if (fx_record_is_cold(record)) {
+		fx_cold_pin(store, record, ret_cold);
+		result = 1;
+	} else {
+		pin_value(store, record, value);
+	}
+	fx_epoch_leave();
+	return result;
+}
+
+FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size,
+		      unsigned int flags, struct feox_value *ret_value)
+{
+	struct fx_cold cold;
+	int err;
+
+	if (is_misuse(store, key, key_size, flags) || !ret_value)
+		return -EINVAL;
+	err = find(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size, ret_value,
+		   &cold);
+	if (err == 1) {
+		err = flags & FEOX_NOWAIT ? -EAGAIN : fx_cold_load(store, &cold);
+		if (!err)
+			pin_value(store, cold.record, ret_value);
+		fx_cold_unpin(store, &cold);
+	}
+	if (err != -EAGAIN)
+		count(store, !err);
+	return err;
+}
+
+FEOX_API void feox_value_release(struct feox_store *store, struct feox_value *value)
+{
+	uintptr_t pin = value ? (uintptr_t)value->pin : 0;
+
+	if (!pin)
+		return;
+	if (pin & PIN_VALUE)
+		fx_value_unref(store->slab, (struct fx_value *)(pin & ~PIN_VALUE));
+	else
+		fx_record_unref(store->slab, (struct fx_record *)pin);
+	atomic_fetch_sub_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
+	*value = (struct feox_value){ 0 };
+}
+
+/* ---- Read, stat -------------------------------------------------------------------------------- */
+
+static size_t slice_size(uint64_t value_size, uint64_t offset, size_t size)
+{
+	if (offset >= value_size)
+		return 0;
+	return size < value_size - offset ? size : (size_t)(value_size - offset);
+}
+
+/* Copy from a resident record inside its section; 1: it is cold, and pinned. */
+static int copy_slice(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
+		      uint64_t offset, void *buffer, size_t *size, uint64_t *version,
+		      struct fx_cold *ret_cold)
+{
+	struct fx_record *record;
+	int result = 0;
+
+	fx_epoch_enter();
+	record = fx_find_live(store, hash, key, key_size);
+	if (!record) {
+		result = -ENOENT;
+	} else {
+		*size = slice_size(record->value_size, offset, *size);
+		*version = record->version;
+		if (*size && fx_record_is_cold(record)) {
+			fx_cold_pin(store, record, ret_cold);
+			result = 1;
+		} else if (*size) {
+			struct fx_value *large =
+				atomic_load_explicit(&record->value, memory_order_acquire);
+			const uint8_t *data = large ? large->bytes :
+						      fx_record_inline_value(record);
+
+			memcpy(buffer, data + offset, *size);
+		}
+	}
+	fx_epoch_leave();
+	return result;
+}
+
+/* A small value is kept in memory, of a large one only the slice is read. */
+static int copy_cold(struct feox_store *store, const struct fx_cold *cold, uint64_t offset,
+		     void *buffer, size_t size)
+{
+	struct fx_value *value;
+	int err;
+
+	if (cold->record->value_size > CACHE_SLICE)
+		return read_cold(store, cold, offset, buffer, size);
+	err = fx_cold_load(store, cold);
+	if (err)
+		return err;
+	value = atomic_load_explicit(&cold->record->value, memory_order_acquire);
+	memcpy(buffer, value->bytes + offset, size);
+	return 0;
+}
+
+FEOX_API int feox_read(struct feox_store *store, const void *key, size_t key_size, uint64_t offset,
+		       void *buffer, size_t size, unsigned int flags, size_t *ret_size,
+		       uint64_t *ret_version)
+{
+	struct fx_cold cold;
+	uint64_t version = 0;
+	int err;
+
+	if (is_misuse(store, key, key_size, flags) || (!buffer && size) || !ret_size)
+		return -EINVAL;
+	err = copy_slice(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size,
+			 offset, buffer, &size, &version, &cold);
+	if (err == 1) {
+		err = flags & FEOX_NOWAIT ? -EAGAIN : copy_cold(store, &cold, offset, buffer, size);
+		fx_cold_unpin(store, &cold);
+	}
+	if (err == -EAGAIN)
+		return err;
+	count(store, !err);
+	if (err)
+		return err;
+	*ret_size = size;
+	if (ret_version)
+		*ret_version = version;
+	return 0;
+}
+
+FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_size, void *metadata,
+		       size_t metadata_capacity, struct feox_stat *ret_stat)
+{
+	struct fx_record *record;
+
+	if (is_misuse(store, key, key_size, 0) || (!metadata && metadata_capacity) || !ret_stat)
+		return -EINVAL;
+	fx_epoch_enter();
+	record = fx_find_live(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size);
+	if (record) {
+		size_t n = record->metadata_size;
+
+		*ret_stat = (struct feox_stat){ .size = record->value_size,
+						.version = record->version,
+						.expiry_ns = record->expiry_ns,
+						.metadata_size = n };
+		if (n > metadata_capacity)
+			n = metadata_capacity;
+		if (n)
+			memcpy(metadata, fx_record_metadata(record), n);
+	}
+	fx_epoch_leave();
+	count(store, record != NULL);
+	return record ? 0 : -ENOENT;
+}

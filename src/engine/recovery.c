@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recovery.c - from a device to one point in time.
+ *
+ *   superblock     the valid copy with the highest generation (I10)
+ *   chain          records (generation, sequence 1, 2, ...) one after another
+ *   last record    only it can be torn: record n+1 was not submitted before the fdatasync of n
+ *                  returned. A record is applied when its successor has been found; the last one
+ *                  only if all its extents are whole (I2). A record that cannot be read although a
+ *                  later one of its generation exists is damage: reported, never guessed around.
+ *   map            extents that are left, the chain's segments: taken out of the free space, where
+ *                  an overlap is damage (I3)
+ *   records        load.c
+ *   new chain      a writable store begins with a checkpoint of what was found. Until its superblock
+ *                  is written nothing on disk has changed: a crash in here finds the same again (I6)
+ *
+ * The image is not trusted: every number is checked before it is used.
+ */
+#include "recovery.h"
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "disk_read.h"
+#include "extent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct walk {
+	struct feox_store *store;
+	struct feox_diag *diag;
+	/* Found and verified, not yet applied: its successor has to be seen first. */
+	uint8_t *record;
+	struct fx_journal_header header;
+	bool checkpointed; /* the end record of the checkpoint has been applied */
+	bool clean;
+	uint64_t version_ceiling, id_ceiling;
+};
+
+static int damaged(struct walk *walk, const char *what, uint64_t block)
+{
+	return fx_diag(walk->diag, -EUCLEAN, "damaged: %s (block %llu)", what,
+		       (unsigned long long)block);
+}
+
+/* ---- Superblock -------------------------------------------------------------------------------- */
+
+static int read_superblock(struct feox_store *store, struct feox_diag *diag)
+{
+	const char *why[2] = { NULL, NULL };
+	struct fx_superblock super[2];
+	uint8_t block[FX_SUPER_SIZE];
+	int err[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		err[i] = fx_device_read(store->device, block, sizeof(block), i * FX_BLOCK);
+		if (err[i])
+			why[i] = "unreadable";
+		else
+			err[i] = fx_superblock_decode(block, i, &super[i], &why[i]);
+		if (err[i] == -ENOTSUP)
+			return fx_diag(diag, -ENOTSUP, "%s", why[i]);
+	}
+	if (err[0] && err[1])
+		return fx_diag(diag, -EUCLEAN, "not a feox store (%s)", why[0]);
+	store->super_first = err[0] ? 0 : err[1] ? 1 : super[0].generation > super[1].generation;
+	store->super = super[store->super_first ^ 1u];
+	if (store->super.blocks * FX_BLOCK > store->device->size)
+		return fx_diag(diag, -EUCLEAN,
+			       "damaged: the file has %llu bytes, the store %llu (cut off?)",
+			       (unsigned long long)store->device->size,
+			       (unsigned long long)store->super.blocks * FX_BLOCK);
+	return 0;
+}
+
+/* ---- Applying a record ------------------------------------------------------------------------- */
+
+static bool run_is_valid(const struct feox_store *store, uint64_t start, uint64_t blocks)
+{
+	return blocks && start >= FX_DATA_START && start < store->super.blocks &&
+	       blocks <= store->super.blocks - start;
+}
+
+/* Checks runs and sizes; false: no such extent can be. */
+static bool read_runs(const struct feox_store *store, const struct fx_journal_extent *e,
+		      struct fx_run *runs)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < e->run_count; i++) {
+		struct fx_journal_run run = fx_journal_run_decode(e->runs, i);
+
+		if (!run_is_valid(store, run.start, run.blocks))
+			return false;
+		runs[i] = (struct fx_run){ run.start, run.blocks };
+		bytes += run.blocks * FX_BLOCK;
+	}
+	return e->bytes <= bytes && e->bytes >= FX_EXTENT_HEADER &&
+	       e->directory_bytes <= e->bytes - FX_EXTENT_HEADER;
+}
+
+static int apply_extent(struct walk *walk, const struct fx_journal_extent *e)
+{
+	FX_AUTO_FREE uint64_t *live = NULL;
+	struct fx_run runs[FX_EXTENT_RUNS_MAX];
+	struct fx_extent *extent;
+	uint32_t words = (e->records + 63) / 64;
+	int err;
+
+	if (!read_runs(walk->store, e, runs))
+		return damaged(walk, "an extent outside of the store", walk->header.block);
+	if (e->live_bitmap) {
+		live = malloc((size_t)words * 8);
+		if (!live)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < words; i++)
+			live[i] = fx_get_u64(e->live_bitmap + (size_t)i * 8);
+	}
+	err = fx_extent_table_add(walk->store->extents, e->sequence, e->bytes, e->directory_bytes,
+				  e->records, e->checksum, runs, e->run_count, live, &extent);
+	return err == -EINVAL ? damaged(walk, "an extent named twice", walk->header.block) : err;
+}
+
+static int apply_freed(struct walk *walk, uint64_t sequence)
+{
+	struct fx_extent *extent = fx_extent_table_by_sequence(walk->store->extents, sequence);
+
+	if (!extent)
+		return damaged(walk, "an unknown extent is freed", walk->header.block);
+	fx_extent_table_remove(walk->store->extents, extent);
+	return 0;
+}
+
+static int apply_dead(struct walk *walk, uint64_t sequence, const uint8_t *indexes, uint32_t count)
+{
+	struct fx_extent *extent = fx_extent_table_by_sequence(walk->store->extents, sequence);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (!extent || fx_extent_kill(extent, fx_get_u16(indexes + (size_t)i * 2)))
+			return damaged(walk, "a record dies twice", walk->header.block);
+	return 0;
+}
+
+static int apply_section(struct walk *walk, struct fx_journal_reader *r)
+{
+	struct fx_journal_extent extent;
+	const uint8_t *indexes;
+	uint64_t sequence;
+	uint32_t count;
+	int more, err = 0;
+
+	for (;;) {
+		switch (r->type) {
+		case FX_SECTION_FREED:
+			more = fx_journal_next_freed(r, &sequence);
+			if (more == 1)
+				err = apply_freed(walk, sequence);
+			break;
+		case FX_SECTION_DEAD:
+			more = fx_journal_next_dead(r, &sequence, &indexes, &count);
+			if (more == 1)
+				err = apply_dead(walk, sequence, indexes, count);
+			break;
+		default:
+			more = fx_journal_next_extent(r, &extent);
+			if (more == 1)
+				err = apply_extent(walk, &extent);
+		}
+		if (more < 0)
+			return damaged(walk, "a journal record that makes no sense",
+				       walk->header.block);
+		if (err || !more)
+			return err;
+	}
+}
+
+static int apply(struct walk *walk)
+{
+	const struct fx_journal_header *h = &walk->header;
+	struct fx_journal_reader r;
+	int more, err = 0;
+
+	if ((h->type == FX_JOURNAL_COMMIT) != walk->checkpointed && !h->next_block)
+		return damaged(walk, "a journal record out of order", h->block);
+	fx_journal_read(&r, walk->record, h);
+	while (!err && (more = fx_journal_next_section(&r)) > 0)
+		if (more == 1)
+			err = apply_section(walk, &r);
+	if (!err && more < 0)
+		err = more == -ENOTSUP ?
+			      fx_diag(walk->diag, -ENOTSUP, "written by a newer version") :
+			      damaged(walk, "a journal record that makes no sense", h->block);
+	if (h->type == FX_JOURNAL_END)
+		walk->checkpointed = true;
+	walk->clean = h->flags & FX_JOURNAL_CLEAN;
+	walk->version_ceiling = h->version_ceiling;
+	walk->id_ceiling = h->id_ceiling;
+	fx_clock_raise(&walk->store->clock, h->wall_ns);
+	return err;
+}
+
+/* ---- Walking the chain ------------------------------------------------------------------------- */
+
+/* The record at the chain's position into a new buffer: 0, -EUCLEAN: there is none, -ENOMEM. */
+static int read_record(struct walk *walk, uint8_t **ret_record, struct fx_journal_header *header)
+{
+	struct feox_store *store = walk->store;
+	struct fx_chain *chain = store->chain;
+	uint64_t left = (chain->segment.blocks - chain->used) * FX_BLOCK;
+	uint64_t block = chain->segment.start + chain->used;
+	FX_AUTO_FREE uint8_t *bytes = NULL;
+	uint8_t first[FX_BLOCK];
+	const char *why;
+	int err = left ? fx_device_read(store->device, first, sizeof(first), block * FX_BLOCK) :
+			 -EUCLEAN;
+
+	if (!err)
+		err = fx_journal_header_decode(first, store->super.uuid, chain->generation,
+					       chain->next_sequence, block, left, header, &why);
+	if (err)
+		return -EUCLEAN;
+	bytes = malloc(header->bytes);
+	if (!bytes)
+		return -ENOMEM;
+	if (fx_device_read(store->device, bytes, header->bytes, block * FX_BLOCK) ||
+	    fx_journal_verify(bytes, header, store->super.uuid))
+		return -EUCLEAN;
+	*ret_record = FX_STEAL(bytes);
+	return 0;
+}
+
+/* Step over header's record to where its successor stands. */
+static int step(struct walk *walk, const struct fx_journal_header *header)
+{
+	struct fx_chain *chain = walk->store->chain;
+
+	chain->next_sequence++;
+	chain->used += header->bytes / FX_BLOCK;
+	if (!header->next_block)
+		return 0;
+	if (!run_is_valid(walk->store, header->next_block, header->next_blocks))
+		return damaged(walk, "the journal leads outside of the store", header->block);
+	return fx_chain_add_segment(
+		chain, (struct fx_run){ header->next_block, header->next_blocks });
+}
+
+/* Is there a whole record of this chain, later than the one that cannot be read? */
+static int look_beyond(struct walk *walk)
+{
+	struct feox_store *store = walk->store;
+	struct fx_chain *chain = store->chain;
+
+	for (uint64_t used = chain->used + 1; used < chain->segment.blocks; used++) {
+		uint64_t block = chain->segment.start + used;
+		uint64_t left = (chain->segment.blocks - used) * FX_BLOCK;
+		struct fx_journal_header header;
+		FX_AUTO_FREE uint8_t *bytes = NULL;
+		uint8_t first[FX_BLOCK];
+		const char *why;
+		uint64_t sequence;
+
+		if (fx_device_read(store->device, first, sizeof(first), block * FX_BLOCK))
+			continue;
+		sequence = fx_get_u64(first + 32);
+		if (sequence <= chain->next_sequence ||
+		    fx_journal_header_decode(first, store->super.uuid, chain->generation, sequence,
+					     block, left, &header, &why))
+			continue;
+		bytes = malloc(header.bytes);
+		if (!bytes)
+			return -ENOMEM;
+		if (!fx_device_read(store->device, bytes, header.bytes, block * FX_BLOCK) &&
+		    !fx_journal_verify(bytes, &header, store->super.uuid))
+			return damaged(walk, "a journal record is unreadable, a later one is there",
+				       chain->segment.start + chain->used);
+	}
+	return 0;
+}
+
+/* Are all bytes of the extents that the last record adds there? 0, -EUCLEAN: torn. */
+static int verify_extent(struct walk *walk, const struct fx_journal_extent *e)
+{
+	struct feox_store *store = walk->store;
+	struct fx_run runs[FX_EXTENT_RUNS_MAX];
+	FX_AUTO_FREE uint8_t *bytes = NULL;
+	uint64_t done = 0;
+
+	if (!read_runs(store, e, runs))
+		return -EUCLEAN;
+	bytes = malloc(e->bytes);
+	if (!bytes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < e->run_count && done < e->bytes; i++) {
+		uint64_t n = runs[i].blocks * FX_BLOCK;
+
+		n = n < e->bytes - done ? n : e->bytes - done;
+		if (fx_device_read(store->device, bytes + done, n, runs[i].start * FX_BLOCK))
+			return -EUCLEAN;
+		done += n;
+	}
+	return fx_checksum(store->store_seed, bytes, e->bytes) == e->checksum ? 0 : -EUCLEAN;
+}
+
+static int verify_last(struct walk *walk)
+{
+	struct fx_journal_extent extent;
+	struct fx_journal_reader r;
+	int more, err = 0;
+
+	if (walk->header.type != FX_JOURNAL_COMMIT)
+		return 0;
+	fx_journal_read(&r, walk->record, &walk->header);
+	while (!err && (more = fx_journal_next_section(&r)) > 0)
+		while (!err && more == 1 && r.type == FX_SECTION_EXTENTS &&
+		       fx_journal_next_extent(&r, &extent) == 1)
+			err = verify_extent(walk, &extent);
+	return err;
+}
+
+static int walk_chain(struct walk *walk)
+{
+	struct feox_store *store = walk->store;
+	struct fx_journal_header header;
+	uint8_t *record;
+	int err;
+
+	store->chain->generation = store->super.chain_generation;
+	store->chain->next_sequence = 1;
+	err = fx_chain_add_segment(store->chain, (struct fx_run){ store->super.chain_block,
+								  store->super.chain_blocks });
+	while (!err) {
+		err = read_record(walk, &record, &header);
+		if (err)
+			break;
+		if (walk->record)
+			err = apply(walk);
+		free(walk->record);
+		walk->record = record;
+		walk->header = header;
+		if (!err)
+			err = step(walk, &header);
+	}
+	if (err != -EUCLEAN || !walk->record)
+		return err == -EUCLEAN ? damaged(walk, "no journal", store->super.chain_block) :
+					 err;
+	if (walk->diag && walk->diag->text[0])
+		return err; /* apply() or step() has said what is wrong */
+	err = look_beyond(walk);
+	if (!err)
+		err = verify_last(walk);
+	if (!err)
+		err = apply(walk);
+	else if (err == -EUCLEAN && !(walk->diag && walk->diag->text[0]))
+		err = 0; /* torn: as if never written */
+	if (!err && !walk->checkpointed)
+		err = damaged(walk, "the journal ends within its checkpoint",
+			      store->super.chain_block);
+	return err;
+}
+
+/* ---- The map ----------------------------------------------------------------------------------- */
+
+static void forget_run(void *ctx, struct fx_run run)
+{
+}
+
+static int take_runs(struct walk *walk, const struct fx_run *runs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int err = fx_space_take(walk->store->space, runs[i]);
+
+		if (err)
+			return err == -ENOENT ? damaged(walk, "two owners of one block",
+							runs[i].start) :
+						err;
+	}
+	return 0;
+}
+
+static int build_map(struct walk *walk)
+{
+	struct feox_store *store = walk->store;
+	struct fx_extent *extent;
+	uint32_t cursor = 0;
+	int err;
+
+	/* Extents that the journal freed: nobody has seen them, their runs were never taken. */
+	fx_epoch_drain(store->epoch);
+	fx_extent_table_reap(store->extents, forget_run, NULL);
+	err = fx_space_free(store->space,
+			    (struct fx_run){ FX_DATA_START, store->super.blocks - FX_DATA_START });
+	if (!err)
+		err = take_runs(walk, store->chain->runs, store->chain->run_count);
+	while (!err && (extent = fx_extent_table_next(store->extents, &cursor)))
+		err = take_runs(walk, extent->runs, extent->run_count);
+	return err;
+}
+
+static void raise_ceilings(struct walk *walk)
+{
+	struct feox_store *store = walk->store;
+
+	/* Versions and numbers that may have been given out are never given out again (I8). */
+	for (unsigned int i = 0; i < FX_VERSION_SHARDS; i++)
+		if (atomic_load(&store->version_shards[i]) < walk->version_ceiling)
+			atomic_store(&store->version_shards[i], walk->version_ceiling);
+	atomic_store(&store->id_next, walk->id_ceiling + 1);
+}
+
+int fx_store_recover(struct feox_store *store,
+		     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
+		     struct feox_diag *diag)
+{
+	struct feox_diag scratch = { "" };
+	struct walk walk = { .store = store, .diag = diag ? diag : &scratch };
+	int err = read_superblock(store, walk.diag);
+
+	if (err)
+		return err;
+	walk.diag->text[0] = '\0';
+	err = fx_map_create(store);
+	if (!err)
+		err = walk_chain(&walk);
+	free(walk.record);
+	if (!err)
+		err = build_map(&walk);
+	if (!err)
+		err = fx_load_records(store, progress, progress_ctx, walk.diag);
+	if (!err)
+		raise_ceilings(&walk);
+	if (!err && !store->read_only)
+		err = fx_chain_checkpoint(store, store->chain);
+	if (err && !walk.diag->text[0])
+		fx_diag(walk.diag, err, "recovery failed: %s", strerror(-err));
+	return err;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reserve.c - room promised before publication, so that a full store is an error at put and not a
+ * loss at flush.
+ *
+ * disk_reserved counts what queued and announced records will take; it never passes disk_free (what
+ * the flusher last saw free, its own reserve for journal and checkpoints taken off). The flusher
+ * gives a record's share back when the record is durable, that is after disk_free has lost what the
+ * record really took.
+ */
+#include "commit.h"
+
+#include "bytes.h"
+#include "device.h"
+#include "extent.h"
+
+#include <errno.h>
+
+#define ENTRY_MAX	 28u		    /* fixed bytes of a directory entry */
+#define RESERVED_KEY_MAX ((size_t)20 * 1024) /* key and metadata of a reservation */
+#define PACKED_MAX	 ((uint64_t)32 * 1024)
+
+uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size)
+{
+	uint64_t bytes = ENTRY_MAX + key_size + metadata_size;
+
+	bytes += fx_align_up(fx_value_area_size(value_size), FX_VALUE_ALIGN) + FX_VALUE_ALIGN;
+	/* Its share of what rounds extents up to blocks and of the commit record: in packed extents
+	 * below 1/32; an extent of its own ends in a block of its own. */
+	return bytes + bytes / 32 + (value_size > PACKED_MAX ? 2 * FX_BLOCK : 64);
+}
+
+static bool can_grow(struct feox_store *store)
+{
+	uint64_t bytes = atomic_load_explicit(&store->io.device_bytes, memory_order_relaxed);
+
+	return !store->device->fixed && (!store->max_size || bytes + FX_BLOCK <= store->max_size);
+}
+
+int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool nowait)
+{
+	for (;;) {
+		uint64_t total = atomic_fetch_add(&store->disk_reserved, bytes) + bytes;
+		int err;
+
+		if (total <= atomic_load_explicit(&store->disk_free, memory_order_acquire))
+			return 0;
+		atomic_fetch_sub(&store->disk_reserved, bytes);
+		if (!can_grow(store))
+			return -ENOSPC;
+		if (nowait)
+			return -EAGAIN;
+		err = fx_flusher_grow(store, total);
+		if (err)
+			return err;
+	}
+}
+
+void fx_disk_unreserve(struct feox_store *store, uint64_t bytes)
+{
+	atomic_fetch_sub(&store->disk_reserved, bytes);
+}
+
+int fx_memory_check(struct feox_store *store, uint64_t bytes)
+{
+	uint64_t used = fx_slab_used(store->slab) +
+			atomic_load_explicit(&store->memory_reserved, memory_order_relaxed);
+
+	return used + bytes > store->memory_limit ? -ENOMEM : 0;
+}
+
+FEOX_API int feox_reserve(struct feox_store *store, uint64_t value_size, unsigned int flags)
+{
+	int err;
+
+	if (!store || (flags & ~(unsigned int)FEOX_NOWAIT))
+		return -EINVAL;
+	if (value_size > store->max_value)
+		return -EFBIG;
+	err = fx_store_writable(store);
+	if (!err)
+		err = fx_memory_check(store, value_size + RESERVED_KEY_MAX);
+	if (!err && store->persistent)
+		err = fx_disk_reserve(store, fx_disk_cost(RESERVED_KEY_MAX, 0, value_size),
+				      flags & FEOX_NOWAIT);
+	if (!err)
+		atomic_fetch_add(&store->memory_reserved, value_size + RESERVED_KEY_MAX);
+	return err;
+}
+
+FEOX_API void feox_unreserve(struct feox_store *store, uint64_t value_size)
+{
+	atomic_fetch_sub(&store->memory_reserved, value_size + RESERVED_KEY_MAX);
+	if (store->persistent)
+		fx_disk_unreserve(store, fx_disk_cost(RESERVED_KEY_MAX, 0, value_size));
+}

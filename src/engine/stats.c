@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stats.c - numbers: counters by processor, summed when asked. */
+#include "store.h"
+
+#include <errno.h>
+#include <sched.h>
+
+struct fx_counters *fx_counters(struct feox_store *store)
+{
+	int cpu = sched_getcpu();
+
+	return &store->counters[(cpu < 0 ? 0u : (unsigned int)cpu) % FX_STAT_SHARDS];
+}
+
+#define SUM(field)                                                                               \
+	do {                                                                                     \
+		for (unsigned int i_ = 0; i_ < FX_STAT_SHARDS; i_++)                             \
+			s.field += atomic_load_explicit(&store->counters[i_].field,              \
+							memory_order_relaxed);                   \
+	} while (0)
+
+#define IO(field) s.field = atomic_load_explicit(&store->io.field, memory_order_relaxed)
+
+int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring)
+{
+	int64_t keys = 0, expiring = 0;
+
+	for (unsigned int i = 0; i < FX_STAT_SHARDS; i++) {
+		keys += atomic_load_explicit(&store->counters[i].keys, memory_order_relaxed);
+		expiring += atomic_load_explicit(&store->counters[i].expiring,
+						 memory_order_relaxed);
+	}
+	if (ret_expiring)
+		*ret_expiring = expiring;
+	return keys;
+}
+
+FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
+{
+	struct feox_stats s = { 0 };
+
+	if (!store || !ret_stats)
+		return -EINVAL;
+	s.keys = (uint64_t)fx_sum_keys(store, NULL);
+	SUM(gets);
+	SUM(misses);
+	SUM(puts);
+	SUM(deletes);
+	SUM(renames);
+	SUM(expiries);
+	SUM(iterations);
+	SUM(syncs);
+	s.memory_bytes = fx_slab_used(store->slab);
+	s.memory_limit_bytes = store->memory_limit;
+	s.read_only = store->read_only || atomic_load(&store->failed);
+	s.failed = atomic_load(&store->failed);
+	if (store->persistent) {
+		uint64_t reserved = atomic_load(&store->disk_reserved);
+
+		s.free_bytes = atomic_load(&store->disk_free);
+		s.free_bytes -= s.free_bytes < reserved ? s.free_bytes : reserved;
+		s.max_bytes = store->max_size;
+		s.queued_records = atomic_load(&store->queue.records);
+		s.queued_bytes = atomic_load(&store->queue.bytes);
+		IO(device_bytes);
+		IO(extents);
+		IO(commits);
+		IO(written_bytes);
+		IO(read_bytes);
+		IO(grow_count);
+		IO(flush_ns_last);
+		IO(flush_ns_max);
+		s.recovered_keys = store->io.recovered_keys;
+		s.recovery_ns = store->io.recovery_ns;
+	}
+	*ret_stats = s;
+	return 0;
+}
+
+FEOX_API const char *feox_version(void)
+{
+	return FEOX_VERSION;
+}

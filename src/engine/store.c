@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.c - opening, closing, and what belongs to the store as a whole.
+ *
+ *   options -> memory (slab, epoch, order) -> device and lock -> format or recovery (hash, space,
+ *   extents) -> flusher -> sweeper.          Closing is the same way back.
+ */
+#include "commit.h"
+
+#include "bytes.h"
+#include "journal_chain.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define DEFAULT_INITIAL	       ((uint64_t)16 << 20)
+#define DEFAULT_GROW_MAX       ((uint64_t)1 << 30)
+#define DEFAULT_FLUSH_INTERVAL UINT64_C(100000000)
+#define MIN_SIZE	       ((uint64_t)1 << 20)
+#define FLUSH_INTERVAL_MAX     (UINT64_C(3600) * 1000000000)
+#define CLOSING_WAIT_MS	       60000u
+#define LOG_MAX		       512u
+
+#define OPEN_FLAGS                                                                  \
+	(FEOX_OPEN_CREATE | FEOX_OPEN_READ_ONLY | FEOX_OPEN_NO_URING | FEOX_OPEN_NO_SWEEPER)
+
+/* ---- Saying things ----------------------------------------------------------------------------- */
+
+int fx_diag(struct feox_diag *diag, int err, const char *format, ...)
+{
+	va_list args;
+
+	if (diag) {
+		va_start(args, format);
+		vsnprintf(diag->text, sizeof(diag->text), format, args);
+		va_end(args);
+	}
+	return err;
+}
+
+void fx_store_log(struct feox_store *store, enum feox_log_level level, const char *format, ...)
+{
+	char text[LOG_MAX];
+	va_list args;
+
+	if (!store->log)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	store->log(store->log_ctx, level, text);
+}
+
+void fx_store_fail(struct feox_store *store, int err, const char *what)
+{
+	int none = 0;
+
+	if (!atomic_compare_exchange_strong(&store->failed, &none, err))
+		return;
+	fx_queue_break(&store->queue);
+	fx_store_log(store, FEOX_LOG_ERROR, "%s failed: %s; the store is read-only from now on",
+		     what, strerror(-err));
+}
+
+int fx_store_writable(struct feox_store *store)
+{
+	if (store->read_only || atomic_load_explicit(&store->failed, memory_order_relaxed))
+		return -EROFS;
+	return 0;
+}
+
+/* ---- Opening ----------------------------------------------------------------------------------- */
+
+static int check_options(const struct feox_options *o, struct feox_diag *diag)
+{
+	if (o->flags & ~(unsigned int)OPEN_FLAGS)
+		return fx_diag(diag, -EINVAL, "unknown open flags 0x%x",
+			       o->flags & ~(unsigned int)OPEN_FLAGS);
+	if ((o->flags & FEOX_OPEN_READ_ONLY) && (o->flags & FEOX_OPEN_CREATE))
+		return fx_diag(diag, -EINVAL, "a store cannot be created read-only");
+	if (o->max_value_bytes > FEOX_VALUE_MAX)
+		return fx_diag(diag, -EINVAL, "the largest value may be %zu bytes at most",
+			       FEOX_VALUE_MAX);
+	if (o->flush_interval_ns > FLUSH_INTERVAL_MAX)
+		return fx_diag(diag, -EINVAL, "the flush interval may be an hour at most");
+	if (o->separator && (strchr("%=+.", o->separator) || o->separator < '!' ||
+			     o->separator > '~' ||
+			     (o->separator >= '0' && o->separator <= '9') ||
+			     ((o->separator | 32) >= 'a' && (o->separator | 32) <= 'z')))
+		return fx_diag(diag, -EINVAL,
+			       "the separator must be one punctuation byte other than %% = + .");
+	if (o->initial_size_bytes && o->initial_size_bytes < MIN_SIZE)
+		return fx_diag(diag, -EINVAL, "a store has at least 1 MiB");
+	if (o->max_size_bytes && o->max_size_bytes < MIN_SIZE)
+		return fx_diag(diag, -EINVAL, "a store's limit is at least 1 MiB");
+	return 0;
+}
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+	return value ? value : otherwise;
+}
+
+static void apply_options(struct feox_store *store, const struct feox_options *o)
+{
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	store->persistent = o->path;
+	store->read_only = o->flags & FEOX_OPEN_READ_ONLY;
+	store->separator = o->separator ? o->separator : '/';
+	store->memory_limit = or_default(o->memory_limit_bytes, ram / 2);
+	store->max_value = or_default(o->max_value_bytes, FEOX_VALUE_MAX_DEFAULT);
+	store->grow_max = or_default(o->grow_max_bytes, DEFAULT_GROW_MAX);
+	store->max_size = o->max_size_bytes / FX_BLOCK * FX_BLOCK;
+	store->flush_interval_ns = or_default(o->flush_interval_ns, DEFAULT_FLUSH_INTERVAL);
+	store->log = o->log;
+	store->log_ctx = o->log_ctx;
+	store->lock.fd = -1;
+	fx_clock_init(&store->clock, o->now, o->now_ctx);
+	fx_queue_init(&store->queue);
+	pthread_rwlock_init(&store->batch_gate, NULL);
+	pthread_mutex_init(&store->prefix_mutex, NULL);
+	pthread_cond_init(&store->prefix_open, NULL);
+	atomic_init(&store->version_ceiling, UINT64_MAX);
+	atomic_init(&store->id_next, 1);
+	atomic_init(&store->id_ceiling, UINT64_MAX);
+}
+
+static int create_memory(struct feox_store *store)
+{
+	int err = fx_slab_create(NULL, &store->slab);
+
+	if (!err)
+		err = fx_epoch_create(store, &store->epoch);
+	if (!err)
+		err = fx_ordered_index_create(store->slab, store->epoch, &store->order);
+	return err;
+}
+
+/* Nothing but zeros where the superblocks would be: never used, or its making was cut short. */
+static bool is_blank(struct feox_store *store)
+{
+	static const uint8_t zeros[FX_SUPER_SIZE];
+	uint8_t block[FX_SUPER_SIZE];
+
+	if (store->device->size == 0)
+		return true;
+	for (uint64_t i = 0; i < FX_DATA_START; i++)
+		if (store->device->size < (i + 1) * FX_BLOCK ||
+		    fx_device_read(store->device, block, sizeof(block), i * FX_BLOCK) ||
+		    memcmp(block, zeros, sizeof(block)))
+			return false;
+	return true;
+}
+
+static int create_store(struct feox_store *store, const struct feox_options *o,
+			struct feox_diag *diag)
+{
+	uint64_t size = or_default(o->initial_size_bytes, DEFAULT_INITIAL);
+	int err;
+
+	if (store->max_size && size > store->max_size)
+		size = store->max_size;
+	if (!store->device->fixed) {
+		err = store->device->ops->resize(store->device, fx_align_up(size, FX_BLOCK));
+		if (err)
+			return fx_diag(diag, err, "no room for %llu bytes: %s",
+				       (unsigned long long)size, strerror(-err));
+	} else if (store->device->size < MIN_SIZE) {
+		return fx_diag(diag, -EINVAL, "a store has at least 1 MiB");
+	}
+	return fx_store_format(store, store->separator, diag);
+}
+
+/* The device may not be read before the lock is held; and a file must exist to be locked. */
+static int open_device(struct feox_store *store, const struct feox_options *o,
+		       struct feox_diag *diag)
+{
+	unsigned int flags = (o->flags & FEOX_OPEN_CREATE ? FX_DEVICE_CREATE : 0u) |
+			     (store->read_only ? FX_DEVICE_READ_ONLY : 0u) |
+			     (o->flags & FEOX_OPEN_NO_URING ? FX_DEVICE_NO_URING : 0u);
+	int err = fx_device_open(o->path, flags, &store->device);
+
+	if (err)
+		return fx_diag(diag, err, "cannot open: %s", strerror(-err));
+	fx_device_close(store->device);
+	store->device = NULL;
+	err = fx_lock_acquire(&store->lock, o->path, store->read_only, CLOSING_WAIT_MS);
+	if (err)
+		return fx_diag(diag, err,
+			       err == -EBUSY ? "the store is in use by another process" :
+					       "cannot lock: %s",
+			       strerror(-err));
+	err = fx_device_open(o->path, flags & ~(unsigned int)FX_DEVICE_CREATE, &store->device);
+	return err ? fx_diag(diag, err, "cannot open: %s", strerror(-err)) : 0;
+}
+
+static int open_persistent(struct feox_store *store, const struct feox_options *o,
+			   struct feox_diag *diag)
+{
+	int err = open_device(store, o, diag);
+
+	if (err)
+		return err;
+	if (is_blank(store)) {
+		if (!(o->flags & FEOX_OPEN_CREATE))
+			return fx_diag(diag, -EUCLEAN, "not a feox store (empty)");
+		err = create_store(store, o, diag);
+	} else {
+		uint64_t begin = fx_monotonic_ns();
+
+		err = fx_store_recover(store, o->progress, o->progress_ctx, diag);
+		store->io.recovery_ns = fx_monotonic_ns() - begin;
+	}
+	if (err)
+		return err;
+	if (o->separator && o->separator != store->super.separator)
+		return fx_diag(diag, -EINVAL, "the store's separator is '%c', not '%c'",
+			       store->super.separator, o->separator);
+	store->separator = store->super.separator;
+	if (store->read_only)
+		return 0;
+	err = fx_flusher_start(store);
+	return err ? fx_diag(diag, err, "cannot start: %s", strerror(-err)) : 0;
+}
+
+static int open_memory(struct feox_store *store)
+{
+	if (getrandom(&store->hash_seed, sizeof(store->hash_seed), 0) !=
+	    (ssize_t)sizeof(store->hash_seed))
+		return -EIO;
+	return fx_hash_index_create(store->slab, store->epoch, store->hash_seed, &store->hash);
+}
+
+static void destroy(struct feox_store *store);
+
+FEOX_API int feox_open(const struct feox_options *options, struct feox_store **ret_store,
+		       struct feox_diag *diag)
+{
+	struct feox_store *store;
+	int err;
+
+	if (!options || !ret_store)
+		return -EINVAL;
+	err = check_options(options, diag);
+	if (err)
+		return err;
+	store = aligned_alloc(64, sizeof(*store) / 64 * 64 + 64);
+	if (!store)
+		return fx_diag(diag, -ENOMEM, "out of memory");
+	memset(store, 0, sizeof(*store));
+	apply_options(store, options);
+	err = create_memory(store);
+	if (err)
+		fx_diag(diag, err, "%s", strerror(-err));
+	else
+		err = store->persistent ? open_persistent(store, options, diag) :
+					  open_memory(store);
+	if (!err && !store->read_only && !(options->flags & FEOX_OPEN_NO_SWEEPER))
+		err = fx_sweeper_start(store);
+	if (err) {
+		if (store->flusher)
+			fx_flusher_stop(store);
+		destroy(store);
+		return err;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+/* ---- Closing ----------------------------------------------------------------------------------- */
+
+/* Nobody reads any more: free what the slots have, and what never became durable behind it. */
+static void release_record(void *ctx, fx_slot *slot, fx_word word)
+{
+	struct feox_store *store = ctx;
+	struct fx_record *record = fx_word_record(word);
+
+	while (record) {
+		bool dirty = store->persistent && atomic_load(&record->state) != FX_DURABLE;
+		struct fx_record *prev = dirty ? record->prev : NULL;
+
+		fx_record_unref(store->slab, record);
+		record = prev;
+	}
+}
+
+static void release_records(struct feox_store *store)
+{
+	uint64_t cursor = 0;
+
+	if (!store->hash)
+		return;
+	fx_epoch_enter();
+	do
+		fx_hash_index_walk(store->hash, &cursor, 65536, release_record, store);
+	while (cursor);
+	fx_epoch_leave();
+}
+
+static void destroy(struct feox_store *store)
+{
+	if (store->epoch)
+		fx_epoch_drain(store->epoch);
+	release_records(store);
+	fx_hash_index_destroy(store->hash);
+	fx_ordered_index_destroy(store->order);
+	fx_extent_table_destroy(store->extents);
+	fx_epoch_destroy(store->epoch);
+	fx_space_destroy(store->space);
+	if (store->chain)
+		fx_chain_free(store->chain);
+	free(store->chain);
+	fx_slab_destroy(store->slab);
+	fx_device_close(store->device);
+	fx_lock_release(&store->lock);
+	fx_queue_destroy(&store->queue);
+	pthread_cond_destroy(&store->prefix_open);
+	pthread_mutex_destroy(&store->prefix_mutex);
+	pthread_rwlock_destroy(&store->batch_gate);
+	free(store);
+}
+
+static int64_t pins(struct feox_store *store)
+{
+	int64_t sum = 0;
+
+	for (unsigned int i = 0; i < FX_STAT_SHARDS; i++)
+		sum += atomic_load(&store->counters[i].pins);
+	return sum;
+}
+
+FEOX_API int feox_close(struct feox_store *store)
+{
+	int err = 0;
+
+	if (!store)
+		return 0;
+	if (pins(store))
+		return -EBUSY;
+	if (store->persistent && !store->read_only)
+		fx_lock_closing(&store->lock);
+	fx_sweeper_stop(store);
+	if (store->flusher)
+		err = fx_flusher_stop(store);
+	destroy(store);
+	return err;
+}
+
+/* ---- Durability, numbers given out -------------------------------------------------------------- */
+
+/* Is what key is now durable already? */
+static bool is_durable(struct feox_store *store, const void *key, size_t key_size)
+{
+	fx_word word;
+	bool durable;
+
+	fx_epoch_enter();
+	word = fx_hash_index_find(store->hash, fx_hash_key(store->hash_seed, key, key_size), key,
+				  key_size, NULL);
+	switch (word ? fx_word_state(word) : FX_SLOT_FROZEN) {
+	case FX_SLOT_LIVE:
+	case FX_SLOT_TOMBSTONE: /* acquire: pairs with the flusher's store after its sync */
+		durable = atomic_load_explicit(&fx_word_record(word)->state,
+					       memory_order_acquire) == FX_DURABLE;
+		break;
+	default: /* an empty slot is durably so; a key in transition is not */
+		durable = !word;
+	}
+	fx_epoch_leave();
+	return durable;
+}
+
+FEOX_API int feox_sync_async(struct feox_store *store, const void *key, size_t key_size,
+			     void (*done)(void *ctx, int result), void *ctx)
+{
+	if (!store || !done || key_size > FEOX_KEY_MAX)
+		return -EINVAL;
+	atomic_fetch_add_explicit(&fx_counters(store)->syncs, 1, memory_order_relaxed);
+	if (!store->persistent || store->read_only || (key && is_durable(store, key, key_size))) {
+		done(ctx, 0);
+		return 0;
+	}
+	return fx_flusher_sync(store, done, ctx);
+}
+
+struct waiter {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool done;
+	int result;
+};
+
+static void wake_waiter(void *ctx, int result)
+{
+	struct waiter *w = ctx;
+
+	pthread_mutex_lock(&w->mutex);
+	w->done = true;
+	w->result = result;
+	pthread_cond_signal(&w->cond);
+	pthread_mutex_unlock(&w->mutex);
+}
+
+FEOX_API int feox_sync_key(struct feox_store *store, const void *key, size_t key_size)
+{
+	struct waiter w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 };
+	int err = feox_sync_async(store, key, key_size, wake_waiter, &w);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&w.mutex);
+	while (!w.done)
+		pthread_cond_wait(&w.cond, &w.mutex);
+	pthread_mutex_unlock(&w.mutex);
+	return w.result;
+}
+
+FEOX_API int feox_sync(struct feox_store *store)
+{
+	return feox_sync_key(store, NULL, 0);
+}
+
+FEOX_API int feox_next_id(struct feox_store *store, uint64_t *ret_id)
+{
+	uint64_t id;
+	int err;
+
+	if (!store || !ret_id)
+		return -EINVAL;
+	err = fx_store_writable(store);
+	if (err)
+		return err;
+	id = atomic_fetch_add(&store->id_next, 1);
+	/* Every commit record allows 16 million more; who is faster than that waits for one. */
+	while (id > atomic_load_explicit(&store->id_ceiling, memory_order_acquire)) {
+		err = feox_sync(store);
+		if (err)
+			return err;
+	}
+	*ret_id = id;
+	return 0;
+}
+
+FEOX_API uint64_t feox_now(struct feox_store *store)
+{
+	return fx_clock_now(&store->clock);
+}
+
+FEOX_API char feox_separator(const struct feox_store *store)
+{
+	return store->separator;
+}

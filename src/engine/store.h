@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h - the engine's inside: what struct feox_store consists of, and which room does what.
+ *
+ *   store.c     feox_open(), feox_close(): builds and tears down all of it
+ *   commit.c    fx_commit(), the one way in for a change of a single key
+ *   write.c     put, delete, set_expiry, set_metadata: what the change is, then fx_commit()
+ *   batch.c     several keys at once: collecting what is to happen together
+ *   transaction.c    making it happen, by intents
+ *   rename.c    rename, exchange, rename_prefix: what the batch is
+ *   read.c      get, read, stat; cold.c reads a value that is on disk only
+ *   iter.c      ranges
+ *   queue.c     published changes on their way to the flusher; the consistent cut
+ *   reserve.c   memory and disk promised before publication
+ *   flush.c     the flusher's thread: when to write, who waits for it, growth
+ *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable
+ *   pack.c      records -> extents
+ *   disk_write.c, disk_read.c   writes in flight; reading extents
+ *   journal_chain.c  where the next journal record goes; checkpoints; superblocks
+ *   format.c    a fresh store
+ *   recovery.c  superblock and journal -> the map; load.c: extents -> the indexes
+ *   sweeper.c   removes expired keys
+ *   stats.c     numbers
+ *
+ * Locks, in the order they may be taken: batch_gate, the indexes' own, the flusher's mutex.
+ */
+#ifndef FX_STORE_H
+#define FX_STORE_H
+
+#include "clock.h"
+#include "device.h"
+#include "epoch.h"
+#include "extent_table.h"
+#include "feox/feox.h"
+#include "hash.h"
+#include "hash_index.h"
+#include "lock.h"
+#include "ordered_index.h"
+#include "queue.h"
+#include "slab.h"
+#include "space.h"
+#include "superblock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define FX_VERSION_SHARDS  64u
+#define FX_VERSION_MAX	   ((uint64_t)INT64_MAX)
+#define FX_VERSION_AHEAD_NS (UINT64_C(60) * 1000000000) /* ceiling above the clock */
+#define FX_ID_AHEAD	   (UINT64_C(1) << 24)		/* ids a commit record allows */
+
+#define FX_STAT_SHARDS 16u
+
+/* Counters of operations, by thread, summed by feox_stats(). */
+struct fx_counters {
+	_Atomic uint64_t gets, misses, puts, deletes, renames, expiries, iterations, syncs;
+	_Atomic int64_t keys;	  /* live in the index */
+	_Atomic int64_t expiring; /* of these, with an expiry */
+	_Atomic int64_t pins;	  /* values given out */
+} __attribute__((aligned(64)));
+
+struct fx_chain;
+struct fx_flusher; /* flush.c */
+struct fx_sweeper; /* sweeper.c */
+
+struct feox_store {
+	/* Set at open, constant afterwards. */
+	uint64_t hash_seed;
+	uint64_t store_seed; /* of checksums, from the UUID */
+	uint64_t memory_limit, max_value, grow_max, max_size, flush_interval_ns;
+	bool persistent; /* has a device; else memory only */
+	bool read_only;	 /* opened so */
+	char separator;
+	struct fx_clock clock;
+	void (*log)(void *ctx, enum feox_log_level level, const char *text);
+	void *log_ctx;
+
+	/* Memory and indexes: any thread. */
+	struct fx_slab *slab;
+	struct fx_epoch *epoch;
+	struct fx_hash_index *hash;
+	struct fx_ordered_index *order;
+
+	/* Versions and numbers: any thread. */
+	_Atomic uint64_t version_shards[FX_VERSION_SHARDS]; /* latest given out, by hash */
+	_Atomic uint64_t version_ceiling; /* durable; no automatic version passes it */
+	_Atomic uint64_t id_next;	  /* the next feox_next_id() */
+	_Atomic uint64_t id_ceiling;	  /* durable; last id that may be given out */
+
+	/* Changes on their way to disk (persistent stores). */
+	struct fx_queue queue;
+	_Atomic uint64_t disk_reserved;	   /* bytes promised to queued and future puts */
+	_Atomic uint64_t memory_reserved;  /* bytes promised to future puts */
+	_Atomic uint64_t disk_free;	   /* bytes of free blocks, kept by the flusher */
+	_Atomic int failed;		   /* 0, or the negative errno that made it read-only */
+	struct fx_flusher *flusher;
+	struct fx_sweeper *sweeper;
+
+	/* The device and the map of it: the flusher's alone while it runs. */
+	struct fx_lock lock;
+	struct fx_device *device;
+	struct fx_superblock super;
+	unsigned int super_first; /* the copy that is older or invalid: written first */
+	struct fx_chain *chain;	  /* of the journal; journal_chain.h */
+	struct fx_space *space;
+	struct fx_extent_table *extents; /* lookups: any thread, inside an epoch section */
+
+	/* Batches hold it shared, rename_prefix() exclusively. */
+	pthread_rwlock_t batch_gate;
+	struct fx_prefix_gate *_Atomic prefix_gate; /* rename.c: writers below it wait */
+	pthread_mutex_t prefix_mutex;
+	pthread_cond_t prefix_open;
+
+	struct fx_counters counters[FX_STAT_SHARDS];
+	struct {
+		_Atomic uint64_t commits, written_bytes, read_bytes, grow_count;
+		_Atomic uint64_t flush_ns_last, flush_ns_max;
+		_Atomic uint64_t device_bytes, extents;
+		uint64_t recovered_keys, recovery_ns;
+	} io;
+};
+
+/* ---- flush.c ---------------------------------------------------------------------------------- */
+
+/* Start the flusher on a store whose map is complete (after recovery or format). */
+int fx_flusher_start(struct feox_store *store);
+
+/*
+ * Make everything durable, write a clean commit record, stop and free it. The error when that did
+ * not work. No writer runs any more.
+ */
+int fx_flusher_stop(struct feox_store *store);
+
+/* Wake it: the queue is full, or room is needed. Any thread. */
+void fx_flusher_kick(struct feox_store *store);
+
+/*
+ * Call done(ctx, result) when everything published before this call is durable, or cannot be.
+ * Called by the flusher's thread, or at once. -ENOMEM: it will not be called.
+ */
+int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result), void *ctx);
+
+/* Ask for the file to grow by at least bytes, wait for the answer: 0, -ENOSPC, -EIO. */
+int fx_flusher_grow(struct feox_store *store, uint64_t bytes);
+
+/* ---- recovery.c, journal_chain.c: before the flusher runs --------------------------------------- */
+
+/* Write a fresh store onto store->device (superblocks and an empty chain), and set the map up. */
+int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag);
+
+/*
+ * Read superblock, chain and extents of store->device; fill super, space, extents, the indexes and
+ * versions; start a new chain when the store is writable.
+ */
+int fx_store_recover(struct feox_store *store,
+		     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
+		     struct feox_diag *diag);
+
+/* ---- cold.c ------------------------------------------------------------------------------------- */
+
+/*
+ * Read [offset, offset + size) of a cold record's value into buffer, verified by slices. The caller
+ * has pinned the record, and the extent of location (fx_extent_pin, in the section that loaded the
+ * location), and is outside epoch sections. -EIO: unreadable or checksum mismatch.
+ */
+int fx_cold_read(struct feox_store *store, struct fx_extent *extent, fx_location location,
+		 uint64_t value_size, uint64_t offset, void *buffer, size_t size);
+
+/* ---- reserve.c ---------------------------------------------------------------------------------- */
+
+/* What a record of these sizes takes on disk at most, its share of extents and journal included. */
+uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size);
+
+/* Promise disk: 0, -ENOSPC, -EAGAIN (nowait, and the file would have to grow). May wait. */
+int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool nowait);
+void fx_disk_unreserve(struct feox_store *store, uint64_t bytes);
+
+/* -ENOMEM when bytes more would pass the memory limit. */
+int fx_memory_check(struct feox_store *store, uint64_t bytes);
+
+/* ---- commit.c: what the flusher calls when a batch is durable ---------------------------------- */
+
+/* Give up the index's or flusher's reference on a record that nobody can find any more. */
+void fx_record_retire(struct feox_store *store, struct fx_record *record);
+
+/* A tombstone with both FX_DONE bits: empty its slot if it still has it, and retire it. */
+void fx_tombstone_finish(struct feox_store *store, struct fx_record *tombstone);
+
+/* Count a record that recovery has found. */
+void fx_count_record(struct feox_store *store, const struct fx_record *record);
+
+/* ---- sweeper.c ---------------------------------------------------------------------------------- */
+
+int fx_sweeper_start(struct feox_store *store);
+void fx_sweeper_stop(struct feox_store *store);
+
+/* ---- store.c ------------------------------------------------------------------------------------ */
+
+/* -EROFS when the store is read-only or has failed, else 0. */
+int fx_store_writable(struct feox_store *store);
+
+void fx_store_log(struct feox_store *store, enum feox_log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The device failed with err: read-only from now on, said once in the log. */
+void fx_store_fail(struct feox_store *store, int err, const char *what);
+
+/* Format diag->text (diag may be NULL) and return err. */
+int fx_diag(struct feox_diag *diag, int err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* This processor's counters. stats.c */
+struct fx_counters *fx_counters(struct feox_store *store);
+
+/* Keys in the index, and how many of them expire. stats.c */
+int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring);
+
+#endif

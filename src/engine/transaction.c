@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * transaction.c - several keys at once, by intents.
+ *
+ * Each key of a transaction, in key order, first gets an INTENT word: it leads to the transaction's
+ * status and to the key's old and new word. While the status is UNDECIDED readers take the old word,
+ * once it is COMMITTED the new one: one store decides for all keys at once, for every reader.
+ *
+ *   place intents -> check conditions, build records, find room -> add new keys to the order
+ *        |                       | fails                                  |
+ *        |                       v                                        v
+ *        |        take added keys out, ABORTED                 COMMITTED (inside the window)
+ *        +------------------------> settle: intent -> old or new word <---+
+ *
+ * Invariants
+ *  T1 While the status is UNDECIDED nobody but the owner replaces an intent; the keys cannot change.
+ *  T2 Once decided, anybody may settle an intent; who wins the compare-and-swap retires it.
+ *  T3 Intents are placed in key order, and who waits for a foreign intent or PENDING word holds
+ *     intents on smaller keys only: no circle of waiting. A PENDING word waits for nobody.
+ *  T4 The status is stored and all records are pushed inside one window of the queue: one cut has
+ *     all of the transaction or nothing (I9).
+ *  T5 Keys that are to live are in the order before COMMITTED (C1). An abort takes those it added
+ *     out again before it is decided, while nobody else can have begun to insert them.
+ *  T6 The transaction lives as long as one of its intents can be found: each holds a reference on
+ *     it, and is itself held by the slot (until after its grace period) and by the run: a word that
+ *     equals an entry's is that very intent, no later one at the same address.
+ *  T7 Once decided, the records behind old and new words may be superseded, made durable and freed
+ *     at any moment: the run touches an old one only in a section that found it in its slot, and
+ *     holds references on the new ones.
+ */
+#include "batch.h"
+
+#include "bytes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum tx_status { TX_UNDECIDED, TX_COMMITTED, TX_ABORTED };
+
+struct transaction {
+	_Atomic int status; /* stored release, loaded acquire: the words of the intents come with it */
+	_Atomic size_t refs;
+};
+
+struct intent {
+	struct transaction *tx;
+	fx_word old_word;
+	fx_word new_word; /* old_word when the key does not change; set before COMMITTED */
+	size_t size;	  /* of the allocation */
+	struct fx_record record; /* flags INTENT, and the key */
+};
+
+static_assert(offsetof(struct intent, record) % 16 == 0, "a slot word needs 16-byte alignment");
+
+/* One key of the transaction. */
+struct entry {
+	const uint8_t *key;
+	size_t key_size;
+	uint64_t hash;
+	const struct fx_op *op;
+	struct entry *peer; /* rename: the entry of the other key */
+	bool is_target;	    /* rename: the key moved to */
+	bool added;	    /* to the order, by us */
+	struct intent *intent;
+	fx_word old_word;      /* what the intent replaced */
+	struct fx_record *old; /* what readers see of it, NULL: absent */
+	struct fx_record *new; /* NULL: unchanged */
+};
+
+struct run {
+	struct feox_store *store;
+	struct transaction *tx;
+	struct entry *entries;
+	size_t count, placed;
+	bool nowait;
+	uint64_t now;
+	struct fx_grant held;
+	size_t failed; /* operation, SIZE_MAX: none's own */
+	const struct fx_op *ops;
+};
+
+static struct intent *intent_of(struct fx_record *record)
+{
+	return (struct intent *)((char *)record - offsetof(struct intent, record));
+}
+
+static void transaction_unref(struct transaction *tx)
+{
+	if (atomic_fetch_sub(&tx->refs, 1) == 1)
+		free(tx);
+}
+
+struct fx_record *fx_intent_visible(struct fx_record *record)
+{
+	struct intent *intent = intent_of(record);
+	bool committed = atomic_load_explicit(&intent->tx->status, memory_order_acquire) ==
+			 TX_COMMITTED;
+	fx_word word = committed ? intent->new_word : intent->old_word;
+
+	return fx_word_state(word) == FX_SLOT_LIVE ? fx_word_record(word) : NULL;
+}
+
+/* ---- Intents ----------------------------------------------------------------------------------- */
+
+static struct intent *intent_new(struct run *run, const struct entry *entry)
+{
+	size_t size = sizeof(struct intent) + entry->key_size;
+	struct intent *intent = fx_slab_alloc(run->store->slab, size);
+
+	if (!intent)
+		return NULL;
+	memset(intent, 0, sizeof(*intent));
+	intent->tx = run->tx;
+	intent->size = size;
+	intent->record.flags = FX_RECORD_INTENT;
+	atomic_init(&intent->record.refs, 2); /* the slot's and the run's */
+	intent->record.key_size = (uint16_t)entry->key_size;
+	if (entry->key_size)
+		memcpy(intent->record.bytes, entry->key, entry->key_size);
+	atomic_fetch_add(&run->tx->refs, 1);
+	return intent;
+}
+
+static void intent_unref(struct feox_store *store, struct intent *intent)
+{
+	if (atomic_fetch_sub(&intent->record.refs, 1) != 1)
+		return;
+	transaction_unref(intent->tx);
+	fx_slab_free(store->slab, intent, intent->size);
+}
+
+static void intent_freed(struct fx_retired *retired, void *ctx)
+{
+	intent_unref(ctx, intent_of((struct fx_record *)((char *)retired -
+							 offsetof(struct fx_record, retired))));
+}
+
+/* A decided intent -> the word it stands for. False: the slot holds something else by now. */
+static bool settle(struct feox_store *store, fx_slot *slot, fx_word word)
+{
+	struct intent *intent = intent_of(fx_word_record(word));
+	bool committed = atomic_load_explicit(&intent->tx->status, memory_order_acquire) ==
+			 TX_COMMITTED;
+
+	if (!fx_hash_index_cas(store->hash, slot, word,
+			       committed ? intent->new_word : intent->old_word))
+		return false;
+	fx_epoch_retire(store->epoch, &intent->record.retired, intent_freed, intent->size);
+	return true;
+}
+
+bool fx_word_settle(struct feox_store *store, fx_slot *slot, fx_word word)
+{
+	struct intent *intent;
+
+	if (fx_word_state(word) != FX_SLOT_INTENT)
+		return false;
+	intent = intent_of(fx_word_record(word));
+	if (atomic_load_explicit(&intent->tx->status, memory_order_acquire) == TX_UNDECIDED)
+		return false;
+	settle(store, slot, word);
+	return true;
+}
+
+static fx_word intent_word(const struct entry *entry)
+{
+	return fx_word_make(entry->hash, &entry->intent->record, FX_SLOT_INTENT);
+}
+
+/* One attempt to place an intent: 0, -EAGAIN (again), 1 (a writer has the key), -ENOMEM. */
+static int try_place(struct run *run, struct entry *entry)
+{
+	fx_slot *slot;
+	fx_word word = fx_hash_index_find(run->store->hash, entry->hash, entry->key,
+					  entry->key_size, &slot);
+	fx_word other;
+	int err;
+
+	switch (fx_word_state(word)) {
+	case FX_SLOT_LIVE:
+	case FX_SLOT_TOMBSTONE:
+		break;
+	default:
+		return fx_word_settle(run->store, slot, word) ? -EAGAIN : 1;
+	}
+	entry->intent->old_word = word;
+	entry->intent->new_word = word;
+	if (word)
+		return fx_hash_index_cas(run->store->hash, slot, word, intent_word(entry)) ?
+			       0 :
+			       -EAGAIN;
+	err = fx_hash_index_insert(run->store->hash, entry->hash, intent_word(entry), &slot, &other);
+	return err == -EEXIST ? -EAGAIN : err;
+}
+
+static int place(struct run *run, struct entry *entry)
+{
+	unsigned int turns = 0;
+	int err;
+
+	entry->intent = intent_new(run, entry);
+	if (!entry->intent)
+		return -ENOMEM;
+	for (;;) {
+		fx_epoch_enter();
+		err = try_place(run, entry);
+		fx_epoch_leave();
+		if (err != -EAGAIN && err != 1)
+			break;
+		if (err == 1) {
+			if (run->nowait && turns > 16)
+				break;
+			fx_backoff(&turns);
+		}
+	}
+	if (err) {
+		atomic_store(&entry->intent->record.refs, 1); /* never published */
+		intent_unref(run->store, entry->intent);
+		entry->intent = NULL;
+		return err == 1 ? -EAGAIN : err;
+	}
+	run->placed++;
+	/* T1: what the key is now, it stays. */
+	entry->old_word = entry->intent->old_word;
+	if (fx_word_state(entry->old_word) == FX_SLOT_LIVE)
+		entry->old = fx_word_record(entry->old_word);
+	if (entry->old && fx_record_expired(entry->old, run->now))
+		entry->old = NULL;
+	return 0;
+}
+
+/* ---- What follows from what -------------------------------------------------------------------- */
+
+static int load_value(struct run *run, struct fx_record *record)
+{
+	struct fx_cold cold;
+	int err;
+
+	if (!fx_record_is_cold(record))
+		return 0;
+	if (run->nowait)
+		return -EAGAIN;
+	fx_epoch_enter(); /* it is live, our intent keeps it so: its extent is there */
+	fx_cold_pin(run->store, record, &cold);
+	fx_epoch_leave();
+	err = fx_cold_load(run->store, &cold);
+	fx_cold_unpin(run->store, &cold);
+	return err;
+}
+
+static int build_put(struct run *run, struct entry *entry)
+{
+	const struct fx_op *op = entry->op;
+	struct fx_content content = {
+		.key = entry->key,
+		.key_size = entry->key_size,
+		.metadata = fx_op_metadata(op),
+		.metadata_size = op->metadata_size,
+		.expiry_ns = op->expiry_ns,
+		.value = fx_op_value(op),
+		.size = op->value_size,
+		.large = op->large,
+	};
+
+	if (entry->old && (op->flags & FEOX_IF_ABSENT))
+		return 0;
+	fx_content_keep(&content, entry->old, op->flags);
+	entry->new = fx_record_build(run->store, &content);
+	return entry->new ? 0 : -ENOMEM;
+}
+
+/* entry's new record has the content of source's old one. */
+static int build_moved(struct run *run, struct entry *entry, const struct entry *source)
+{
+	const struct fx_op *op = entry->op;
+	bool override = op->kind == FX_OP_METADATA ||
+			((op->flags & FEOX_RENAME_METADATA) && entry->is_target);
+	struct fx_content content;
+	int err = load_value(run, source->old);
+
+	if (err)
+		return err;
+	fx_content_of(source->old, &content);
+	content.key = entry->key;
+	content.key_size = entry->key_size;
+	if (override) {
+		content.metadata = fx_op_metadata(op);
+		content.metadata_size = op->metadata_size;
+	}
+	entry->new = fx_record_build(run->store, &content);
+	return entry->new ? 0 : -ENOMEM;
+}
+
+static int build_tombstone(struct run *run, struct entry *entry)
+{
+	entry->new = fx_tombstone_build(run->store, entry->key, entry->key_size);
+	return entry->new ? 0 : -ENOMEM;
+}
+
+/* Part of a renamed prefix: whatever has expired by now is simply not moved. */
+static int build_optional(struct run *run, struct entry *entry)
+{
+	bool receives = entry->is_target || (entry->op->flags & FEOX_RENAME_EXCHANGE);
+
+	if (receives && entry->peer->old)
+		return build_moved(run, entry, entry->peer);
+	return entry->old ? build_tombstone(run, entry) : 0;
+}
+
+static int build_renamed(struct run *run, struct entry *entry)
+{
+	const struct entry *source = entry->is_target ? entry->peer : entry;
+	const struct entry *target = entry->is_target ? entry : entry->peer;
+	unsigned int flags = entry->op->flags;
+
+	if (flags & FX_OP_OPTIONAL)
+		return build_optional(run, entry);
+	if (!source->old || ((flags & FEOX_RENAME_EXCHANGE) && !target->old))
+		return -ENOENT;
+	if ((flags & FEOX_RENAME_NOREPLACE) && target->old)
+		return -EEXIST;
+	if ((flags & FEOX_IF_VERSION) &&
+	    (!target->old || target->old->version != entry->op->if_version))
+		return -ECANCELED;
+	if (entry->is_target || (flags & FEOX_RENAME_EXCHANGE))
+		return build_moved(run, entry, entry->peer);
+	return build_tombstone(run, entry);
+}
+
+static int build(struct run *run, struct entry *entry)
+{
+	const struct fx_op *op = entry->op;
+	int err;
+
+	if (op->kind == FX_OP_RENAME)
+		return build_renamed(run, entry);
+	err = fx_check_conditions(entry->old, op->flags, op->if_version);
+	if (err)
+		return err;
+	if (op->kind == FX_OP_PUT)
+		return build_put(run, entry);
+	if (!entry->old)
+		return op->flags & FX_OP_OPTIONAL ? 0 : -ENOENT;
+	return op->kind == FX_OP_DELETE ? build_tombstone(run, entry) :
+					  build_moved(run, entry, entry);
+}
+
+/* Build every record, with its version and what it replaces. */
+static int build_all(struct run *run, struct fx_grant *need)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		struct entry *entry = &run->entries[i];
+		struct fx_record *before = fx_word_record(entry->old_word);
+		int err = build(run, entry);
+
+		if (err) {
+			run->failed = (size_t)(entry->op - run->ops);
+			return err;
+		}
+		if (!entry->new)
+			continue;
+		entry->new->prev = run->store->persistent ? before : NULL;
+		entry->new->version = entry->op->kind == FX_OP_METADATA ?
+					      entry->old->version :
+					      fx_version_next(run->store, entry->hash,
+							      before ? before->version : 0);
+		fx_grant_add(need, entry->new);
+	}
+	return 0;
+}
+
+static int add_keys(struct run *run)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < run->count && !err; i++) {
+		struct entry *entry = &run->entries[i];
+		fx_word old = entry->old_word;
+
+		if (!entry->new || (entry->new->flags & FX_RECORD_TOMBSTONE) ||
+		    (old && fx_word_state(old) == FX_SLOT_LIVE))
+			continue;
+		fx_epoch_enter();
+		err = fx_ordered_index_insert(run->store->order, entry->key, entry->key_size);
+		fx_epoch_leave();
+		entry->added = !err;
+	}
+	return err;
+}
+
+/* ---- Deciding ---------------------------------------------------------------------------------- */
+
+static void commit(struct run *run)
+{
+	struct fx_record *first = NULL, *last = NULL;
+	struct fx_window window;
+
+	for (size_t i = 0; i < run->count; i++) {
+		struct entry *entry = &run->entries[i];
+		struct fx_record *new = entry->new;
+
+		if (!new)
+			continue;
+		entry->intent->new_word =
+			fx_word_make(entry->hash, new,
+				     new->flags & FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE :
+								       FX_SLOT_LIVE);
+		fx_record_ref(new); /* for settle_all(), see T7 */
+		fx_count_change(run->store, fx_word_record(entry->old_word), new);
+		if (run->store->persistent) {
+			new->next = first;
+			first = new;
+			if (!last)
+				last = new;
+		}
+	}
+	if (!first) {
+		atomic_store_explicit(&run->tx->status, TX_COMMITTED, memory_order_release);
+		return;
+	}
+	window = fx_queue_enter(&run->store->queue); /* T4 */
+	atomic_store_explicit(&run->tx->status, TX_COMMITTED, memory_order_release);
+	fx_queue_push(window, first, last);
+	fx_queue_leave(window);
+	run->held = (struct fx_grant){ 0 };
+}
+
+/* Under the leaf's lock: nobody but us has the key (T1). */
+static bool always_dead(void *ctx)
+{
+	return true;
+}
+
+static void abort_run(struct run *run)
+{
+	for (size_t i = 0; i < run->placed; i++) {
+		struct entry *entry = &run->entries[i];
+
+		if (entry->new)
+			fx_record_unref(run->store->slab, entry->new); /* nobody has seen it */
+		entry->new = NULL;
+		if (!entry->added)
+			continue;
+		fx_epoch_enter();
+		fx_ordered_index_remove(run->store->order, entry->key, entry->key_size, always_dead,
+					NULL);
+		fx_epoch_leave();
+	}
+	atomic_store_explicit(&run->tx->status, TX_ABORTED, memory_order_release);
+}
+
+/* Replace our intent by its word, unless somebody did it for us. What the slot holds then. */
+static fx_word settle_entry(struct feox_store *store, const struct entry *entry)
+{
+	fx_slot *slot;
+	fx_word word;
+
+	for (;;) {
+		word = fx_hash_index_find(store->hash, entry->hash, entry->key, entry->key_size,
+					  &slot);
+		if (word != intent_word(entry))
+			return word;
+		settle(store, slot, word);
+	}
+}
+
+static void settle_all(struct run *run)
+{
+	struct feox_store *store = run->store;
+
+	for (size_t i = 0; i < run->placed; i++) {
+		struct entry *entry = &run->entries[i];
+		struct fx_record *new = entry->new;
+		fx_word word;
+
+		fx_epoch_enter();
+		word = settle_entry(store, entry);
+		if (new && entry->old_word && !store->persistent)
+			fx_record_retire(store, fx_word_record(entry->old_word));
+		/* A delete of ours, or one that an abort has put back (C1). */
+		if (fx_word_state(word) == FX_SLOT_TOMBSTONE &&
+		    fx_word_record(word) == (new ? new : fx_word_record(entry->old_word)))
+			fx_tombstone_unlink(store, entry->hash, fx_word_record(word));
+		fx_epoch_leave();
+		if (new)
+			fx_record_unref(store->slab, new);
+		intent_unref(store, entry->intent);
+	}
+}
+
+/* ---- Running ----------------------------------------------------------------------------------- */
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return fx_bytes_cmp(x->key, x->key_size, y->key, y->key_size);
+}
+
+static void entry_set(struct run *run, struct entry *entry, const struct fx_op *op, bool target)
+{
+	*entry = (struct entry){
+		.op = op,
+		.is_target = target,
+		.key = target ? fx_op_target(op) : fx_op_key(op),
+		.key_size = target ? op->target_size : op->key_size,
+	};
+	entry->hash = fx_hash_key(run->store->hash_seed, entry->key, entry->key_size);
+}
+
+/* The two entries of a rename find each other through a table by operation. */
+static int link_peers(struct run *run, size_t op_count)
+{
+	struct entry **first = calloc(op_count, sizeof(*first));
+
+	if (!first)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->count; i++) {
+		struct entry *entry = &run->entries[i];
+		struct entry **seen = &first[entry->op - run->ops];
+
+		if (entry->op->kind != FX_OP_RENAME)
+			continue;
+		if (*seen) {
+			entry->peer = *seen;
+			(*seen)->peer = entry;
+		}
+		*seen = entry;
+	}
+	free(first);
+	return 0;
+}
+
+static int collect(struct run *run, const struct feox_batch *batch)
+{
+	run->entries = calloc(2 * batch->count, sizeof(*run->entries));
+	if (!run->entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < batch->count; i++) {
+		entry_set(run, &run->entries[run->count++], &batch->ops[i], false);
+		if (batch->ops[i].kind == FX_OP_RENAME)
+			entry_set(run, &run->entries[run->count++], &batch->ops[i], true);
+	}
+	qsort(run->entries, run->count, sizeof(*run->entries), compare_entries);
+	for (size_t i = 1; i < run->count; i++)
+		if (!compare_entries(&run->entries[i - 1], &run->entries[i])) {
+			run->failed = (size_t)(run->entries[i].op - run->ops);
+			return -EINVAL;
+		}
+	return link_peers(run, batch->count);
+}
+
+static int check_memory(struct run *run, const struct feox_batch *batch)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct fx_op *op = &batch->ops[i];
+
+		bytes += 2 * sizeof(struct fx_record) + op->key_size + op->target_size;
+		if (!(op->flags & FEOX_RESERVED) && op->kind == FX_OP_PUT)
+			bytes += op->metadata_size + (op->large ? 0 : op->value_size);
+	}
+	return fx_memory_check(run->store, bytes);
+}
+
+static bool only_deletes(const struct feox_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->ops[i].kind != FX_OP_DELETE)
+			return false;
+	return true;
+}
+
+static bool any_reserved(const struct feox_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->ops[i].flags & FEOX_RESERVED)
+			return true;
+	return false;
+}
+
+static int execute(struct run *run, const struct feox_batch *batch)
+{
+	struct fx_grant need = { 0 };
+	int err = only_deletes(batch) ? 0 : check_memory(run, batch);
+
+	for (size_t i = 0; i < run->count && !err; i++)
+		err = place(run, &run->entries[i]);
+	if (!err)
+		err = build_all(run, &need);
+	if (!err)
+		err = fx_grant_acquire(run->store, &run->held, &need, run->nowait,
+				       any_reserved(batch));
+	if (!err)
+		err = add_keys(run);
+	if (err)
+		abort_run(run);
+	else
+		commit(run);
+	settle_all(run);
+	fx_grant_release(run->store, &run->held);
+	return err;
+}
+
+int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch,
+		       unsigned int flags, size_t *ret_failed)
+{
+	struct run run = { .store = store,
+			   .ops = batch->ops,
+			   .nowait = flags & FEOX_NOWAIT,
+			   .now = fx_clock_now(&store->clock),
+			   .failed = SIZE_MAX };
+	int err = fx_store_writable(store);
+
+	if (err || !batch->count)
+		return err;
+	run.tx = calloc(1, sizeof(*run.tx));
+	if (!run.tx)
+		return -ENOMEM;
+	atomic_init(&run.tx->refs, 1);
+	err = collect(&run, batch);
+	if (!err)
+		err = execute(&run, batch);
+	transaction_unref(run.tx);
+	free(run.entries);
+	if (err && ret_failed)
+		*ret_failed = run.failed;
+	return err;
+}

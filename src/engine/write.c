@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* write.c - changes of one key: what the record that follows is; commit.c makes it happen. */
+#include "write.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define PUT_FLAGS                                                                         \
+	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | \
+	 FEOX_KEEP_METADATA | FEOX_RESERVED)
+#define CHANGE_FLAGS (FEOX_NOWAIT | FEOX_IF_VERSION)
+
+/* ---- Records that follow others ------------------------------------------------------------------ */
+
+int fx_value_prepare(struct feox_store *store, const void *value, size_t size,
+		     struct fx_value **ret_large)
+{
+	struct fx_value *large = NULL;
+
+	if (size > FX_INLINE_MAX) {
+		large = fx_value_new(store->slab, size);
+		if (!large)
+			return -ENOMEM;
+		memcpy(large->bytes, value, size);
+	}
+	*ret_large = large;
+	return 0;
+}
+
+struct fx_record *fx_record_build(struct feox_store *store, const struct fx_content *content)
+{
+	bool is_inline = content->size <= FX_INLINE_MAX && !content->large;
+	struct fx_record *record =
+		fx_record_new(store->slab, content->key, content->key_size, content->metadata,
+			      content->metadata_size, content->size, is_inline);
+
+	if (!record)
+		return NULL;
+	record->expiry_ns = content->expiry_ns;
+	if (content->large) {
+		fx_value_ref(content->large);
+		atomic_store_explicit(&record->value, content->large, memory_order_relaxed);
+	} else if (content->size) {
+		memcpy(fx_record_inline_value(record), content->value, content->size);
+	}
+	return record;
+}
+
+struct fx_record *fx_tombstone_build(struct feox_store *store, const void *key, size_t key_size)
+{
+	struct fx_record *record =
+		fx_record_new(store->slab, key, key_size, NULL, 0, 0, false);
+
+	if (record)
+		record->flags |= FX_RECORD_TOMBSTONE;
+	return record;
+}
+
+void fx_content_of(struct fx_record *record, struct fx_content *ret_content)
+{
+	*ret_content = (struct fx_content){
+		.key = fx_record_key(record),
+		.key_size = record->key_size,
+		.metadata = fx_record_metadata(record),
+		.metadata_size = record->metadata_size,
+		.expiry_ns = record->expiry_ns,
+		.size = record->value_size,
+	};
+	if (record->flags & FX_RECORD_INLINE)
+		ret_content->value = fx_record_inline_value(record);
+	else
+		ret_content->large = atomic_load_explicit(&record->value, memory_order_acquire);
+}
+
+/* Its value must be in memory to be written again; pin it, so that the caller may load it. */
+static int need_value(struct feox_store *store, struct fx_change *c, struct fx_record *record)
+{
+	if (!fx_record_is_cold(record))
+		return 0;
+	fx_cold_pin(store, record, &c->cold);
+	c->wait = FX_WAIT_COLD;
+	return -EAGAIN;
+}
+
+/* ---- Put --------------------------------------------------------------------------------------- */
+
+static int build_put(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+		     struct fx_record **ret_record)
+{
+	struct fx_content content = {
+		.key = c->key,
+		.key_size = c->key_size,
+		.metadata = c->metadata,
+		.metadata_size = c->metadata_size,
+		.expiry_ns = c->expiry_ns,
+		.value = c->value,
+		.size = c->value_size,
+		.large = c->large,
+	};
+
+	fx_content_keep(&content, old, c->flags);
+	*ret_record = fx_record_build(store, &content);
+	return *ret_record ? 0 : -ENOMEM;
+}
+
+void fx_content_keep(struct fx_content *content, const struct fx_record *old, unsigned int flags)
+{
+	if (old && (flags & FEOX_KEEP_METADATA)) {
+		content->metadata = fx_record_metadata(old);
+		content->metadata_size = old->metadata_size;
+	}
+	if (old && (flags & FEOX_KEEP_EXPIRY))
+		content->expiry_ns = old->expiry_ns;
+}
+
+FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size, const void *value,
+		      size_t value_size, const struct feox_write_options *options,
+		      struct feox_write_result *ret_result)
+{
+	struct fx_change c;
+	int err = fx_change_init(store, &c, key, key_size, options, PUT_FLAGS);
+
+	if (err || (!value && value_size))
+		return -EINVAL;
+	if (value_size > store->max_value)
+		return -EFBIG;
+	if (!(c.flags & FEOX_RESERVED))
+		err = fx_memory_check(store, fx_record_bytes(key_size, c.metadata_size, 0) +
+						     value_size);
+	if (!err)
+		err = fx_value_prepare(store, value, value_size, &c.large);
+	if (err)
+		return err;
+	c.value = value;
+	c.value_size = value_size;
+	c.build = build_put;
+	err = fx_commit(store, &c);
+	fx_value_unref(store->slab, c.large);
+	if (err)
+		return err;
+	atomic_fetch_add_explicit(&fx_counters(store)->puts, 1, memory_order_relaxed);
+	if (ret_result)
+		*ret_result = (struct feox_write_result){ .version = c.version,
+							  .created = c.created };
+	return 0;
+}
+
+/* ---- Delete, expiry ---------------------------------------------------------------------------- */
+
+static int build_tombstone(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+			   struct fx_record **ret_record)
+{
+	if (!old)
+		return -ENOENT;
+	*ret_record = fx_tombstone_build(store, c->key, c->key_size);
+	return *ret_record ? 0 : -ENOMEM;
+}
+
+FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_size,
+			 const struct feox_write_options *options)
+{
+	struct fx_change c;
+	int err = fx_change_init(store, &c, key, key_size, options, CHANGE_FLAGS);
+
+	if (err)
+		return err;
+	c.flags |= FEOX_REPLACE;
+	c.build = build_tombstone;
+	err = fx_commit(store, &c);
+	if (!err)
+		atomic_fetch_add_explicit(&fx_counters(store)->deletes, 1, memory_order_relaxed);
+	return err;
+}
+
+int fx_sweep_key(struct feox_store *store, struct fx_record *record)
+{
+	struct fx_change c;
+	int err = fx_change_init(store, &c, fx_record_key(record), record->key_size, NULL, 0);
+
+	if (err)
+		return err;
+	c.sweep = record;
+	c.build = build_tombstone;
+	err = fx_commit(store, &c);
+	if (!err)
+		atomic_fetch_add_explicit(&fx_counters(store)->expiries, 1, memory_order_relaxed);
+	return err;
+}
+
+static int build_expiry(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+			struct fx_record **ret_record)
+{
+	struct fx_content content;
+	int err;
+
+	if (!old)
+		return -ENOENT;
+	err = need_value(store, c, old);
+	if (err)
+		return err;
+	fx_content_of(old, &content);
+	content.expiry_ns = c->expiry_ns;
+	*ret_record = fx_record_build(store, &content);
+	return *ret_record ? 0 : -ENOMEM;
+}
+
+FEOX_API int feox_set_expiry(struct feox_store *store, const void *key, size_t key_size,
+			     uint64_t expiry_ns, const struct feox_write_options *options)
+{
+	struct fx_change c;
+	int err = fx_change_init(store, &c, key, key_size, options, CHANGE_FLAGS);
+
+	if (err || expiry_ns > FEOX_TIME_MAX)
+		return -EINVAL;
+	c.expiry_ns = expiry_ns;
+	c.keep_version = true;
+	c.flags |= FEOX_REPLACE;
+	c.build = build_expiry;
+	return fx_commit(store, &c);
+}
+
+/* ---- Metadata ---------------------------------------------------------------------------------- */
+
+static int build_metadata(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+			  struct fx_record **ret_record)
+{
+	struct fx_content content;
+	int err;
+
+	if (!old)
+		return -ENOENT;
+	err = need_value(store, c, old);
+	if (err)
+		return err;
+	fx_content_of(old, &content);
+	content.metadata = c->metadata;
+	content.metadata_size = c->metadata_size;
+	*ret_record = fx_record_build(store, &content);
+	return *ret_record ? 0 : -ENOMEM;
+}
+
+FEOX_API int feox_set_metadata(struct feox_store *store, const void *key, size_t key_size,
+			       const void *metadata, size_t metadata_size,
+			       const struct feox_write_options *options)
+{
+	struct fx_change c;
+	int err = fx_change_init(store, &c, key, key_size, options, CHANGE_FLAGS);
+
+	if (err || metadata_size > FEOX_METADATA_MAX || (!metadata && metadata_size))
+		return -EINVAL;
+	c.metadata = metadata;
+	c.metadata_size = metadata_size;
+	c.keep_version = true;
+	c.flags |= FEOX_REPLACE;
+	c.build = build_metadata;
+	return fx_commit(store, &c);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control.h - /.feox, the control directory at the mount's root: stat-able, not listed.
+ * Inode numbers of it and of its files are fixed: FX_INO_CONTROL and following; they are also their
+ * node ids (no node of the tree has one of these addresses). op_*.c ask fx_control_is() first and
+ * pass the request on.
+ */
+#ifndef FX_CONTROL_H
+#define FX_CONTROL_H
+
+#include "fs.h"
+
+#define FX_INO_CONTROL ((fuse_ino_t)2)
+#define FX_INO_CONTROL_LAST ((fuse_ino_t)63)
+
+static inline bool fx_control_is(fuse_ino_t ino)
+{
+	return ino >= FX_INO_CONTROL && ino <= FX_INO_CONTROL_LAST;
+}
+
+int fx_control_create(struct fx_fs *fs, struct fx_control **ret_control);
+void fx_control_destroy(struct fx_control *control);
+
+/* Handlers for control inodes; each answers req. */
+void fx_control_lookup_root(struct fx_fs *fs, fuse_req_t req); /* ".feox" in the root */
+void fx_control_lookup(struct fx_fs *fs, fuse_req_t req, const char *name);
+void fx_control_getattr(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino);
+void fx_control_open(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fx_control_read(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		     struct fuse_file_info *fi);
+void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino,
+			struct fuse_file_info *fi);
+void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fs.h - the file system: what every handler shares.
+ *
+ *   main.c      command line -> store open -> session -> unmount -> close
+ *   session.c   the transport: feeds requests from /dev/fuse to libfuse, one thread a request
+ *   fs.c        struct fx_fs, the table of handlers
+ *   call.c      one request: locks, hand-over to the pool, answers that wait for durability
+ *   node.c      inodes the kernel knows: lookup counts, parent and name, key
+ *   lookup.c    what a name or a node stands for in the store right now
+ *   meta.c      a record's attributes and struct stat
+ *   change.c    a change of one key together with its directory's marker
+ *   stage.c     staged values: what is written and not yet published
+ *   kept.c      what is left of a file whose name is gone
+ *   later.c     stages and directory times that are written after a while
+ *   scan.c      the names in a directory
+ *   ttl.c       expiry: kernel timeouts, texts
+ *   notify.c    invalidation of the kernel's caches
+ *   op_*.c      handlers, by noun
+ *   control.c   /.feox
+ *   worker.h    what would wait runs in a small pool
+ *
+ * A handler runs on the transport's thread and never waits: it calls the engine with FEOX_NOWAIT,
+ * and on -EAGAIN hands itself to the pool, where it may wait. fsync is answered by the engine's
+ * completion callback.
+ */
+#ifndef FX_FS_H
+#define FX_FS_H
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "feox/feox.h"
+#include "options.h"
+#include "path.h"
+
+struct fx_worker; /* worker.h */
+struct fx_nodes;  /* node.h */
+struct fx_control; /* control.h */
+struct fx_later;
+struct fx_notify;
+
+struct fx_fs {
+	struct feox_store *store;
+	const struct fx_options *options;
+	struct fx_path_rules rules;
+	struct fx_nodes *nodes;
+	struct fx_worker *worker;
+	struct fx_control *control;
+	struct fuse_session *session;
+
+	/*
+	 * Private to the handlers. Lock ranks, outermost first: names_lock, a directory handle's
+	 * mutex, a node's mutex, then nodes' and later's own, which are leaves.
+	 */
+	pthread_rwlock_t names_lock; /* shared: keys of nodes stay as they are; exclusive: rename */
+	struct fx_later *later;	     /* later.h */
+	struct fx_notify *notify;    /* notify.h */
+	uint64_t mounted_ns;	     /* what an empty root without a marker shows as its times */
+	_Atomic unsigned int syncs;  /* answers that wait for the engine's sync; fx_fs_destroy() */
+};
+
+/* fs.c: everything but the session. -ENOMEM. options and store outlive it. */
+int fx_fs_create(struct feox_store *store, const struct fx_options *options, struct fx_fs **ret_fs);
+
+/* Publish every stage that is left, stop the workers, free. Errors of publishing are in the log. */
+int fx_fs_destroy(struct fx_fs *fs);
+
+/* The handlers, for fuse_session_new(); userdata is the fx_fs. */
+extern const struct fuse_lowlevel_ops fx_fs_ops;
+
+#endif
