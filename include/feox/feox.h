@@ -43,8 +43,8 @@ extern "C" {
 #define FEOX_VALUE_MAX	       ((size_t)1 << 30)   /* upper limit of max_value_bytes */
 #define FEOX_VALUE_MAX_DEFAULT ((size_t)64 << 20)  /* max_value_bytes when the options say 0 */
 #define FEOX_BATCH_MAX	       ((size_t)4 << 20)   /* operations in one batch */
-#define FEOX_DIAG_MAX	       ((size_t)256)	    /* bytes of a diagnostic text, with its NUL */
-#define FEOX_TIME_MAX	       (INT64_MAX)	    /* latest expiry, ns since 1970 */
+#define FEOX_DIAG_MAX	       ((size_t)256)	   /* bytes of a diagnostic text, with its NUL */
+#define FEOX_TIME_MAX	       (INT64_MAX)	   /* latest expiry, ns since 1970 */
 
 struct feox_store;
 struct feox_iter;
@@ -88,9 +88,9 @@ struct feox_options {
 	void *now_ctx;
 };
 
-#define FEOX_OPTIONS_INIT \
-	{                 \
-		0         \
+#define FEOX_OPTIONS_INIT                                                                          \
+	{                                                                                          \
+		0                                                                                  \
 	}
 
 /* Says in words what an errno cannot: which file, which block, what was found instead. */
@@ -134,7 +134,8 @@ struct feox_value {
 	void *pin;	    /* private */
 };
 
-/* The value of key. Release it with feox_value_release(). -ENOENT when absent; -EAGAIN see NOWAIT. */
+/* The value of key. Release it with feox_value_release(). -ENOENT when absent; -EAGAIN see NOWAIT.
+ */
 FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size,
 		      unsigned int flags, struct feox_value *ret_value);
 

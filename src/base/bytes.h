@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bytes.h - little-endian loads and stores at any alignment, rounding, and bounds-checked arithmetic. */
+/* bytes.h - little-endian loads and stores at any alignment, rounding, and bounds-checked
+ * arithmetic. */
 #ifndef FX_BYTES_H
 #define FX_BYTES_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cleanup.h - scope cleanup of memory, descriptors and locks (GCC's and clang's cleanup attribute). */
+/* cleanup.h - scope cleanup of memory, descriptors and locks (GCC's and clang's cleanup attribute).
+ */
 #ifndef FX_CLEANUP_H
 #define FX_CLEANUP_H
 
@@ -36,16 +37,16 @@ static inline pthread_mutex_t *fx_lock(pthread_mutex_t *mutex)
 /* Hold mutex from here to the end of the scope. */
 #define FX_CONCAT_(a, b) a##b
 #define FX_CONCAT(a, b)	 FX_CONCAT_(a, b)
-#define FX_LOCKED(mutex)                                                                        \
-	__attribute__((cleanup(fx_cleanup_unlock), unused)) pthread_mutex_t *FX_CONCAT(         \
+#define FX_LOCKED(mutex)                                                                           \
+	__attribute__((cleanup(fx_cleanup_unlock), unused)) pthread_mutex_t *FX_CONCAT(            \
 		fx_locked_, __LINE__) = fx_lock(mutex)
 
 /* Hand the pointer out of the scope that would free it. */
-#define FX_STEAL(p)                    \
-	({                             \
-		__auto_type s_ = (p);  \
-		(p) = NULL;            \
-		s_;                    \
+#define FX_STEAL(p)                                                                                \
+	({                                                                                         \
+		__auto_type s_ = (p);                                                              \
+		(p) = NULL;                                                                        \
+		s_;                                                                                \
 	})
 
 #define FX_MAX(a, b) ((a) > (b) ? (a) : (b))

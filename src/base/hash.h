@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hash.h - XXH3-64 (libxxhash) as key hash and as checksum; the header-only form, so that gets inline. */
+/* hash.h - XXH3-64 (libxxhash) as key hash and as checksum; the header-only form, so that gets
+ * inline. */
 #ifndef FX_HASH_H
 #define FX_HASH_H
 

@@ -9,17 +9,16 @@
  *           --> batch --call_rcu--> grace period --> each item's free() on liburcu's thread
  *
  * Invariants
- *  E1 Nothing here allocates after creation, so retiring cannot fail: batches come from a pool. When
- *     none is free (a reader has been inside for long), items stay on the shard and the next retire
- *     tries again; the batch then takes all of them, however many.
- *  E2 An item is on one shard, or in one batch, or freed. Items leave a shard only all together
- *     (exchange with NULL), so the stack has no ABA.
- *  E3 Who takes a shard's items holds its count `handing` from before the exchange until call_rcu()
- *     has them. So after an own exchange, `handing` seen at 0 says that everything pushed before is
- *     with liburcu, and urcu_bp_barrier() waits for it: that is fx_epoch_drain().
- *  E4 An item's bytes are counted from before its push. They may be counted a little longer than it
- *     is there (a batch takes the count first, then the items), never less, and a drain of quiet
- *     shards leaves 0.
+ *  E1 Nothing here allocates after creation, so retiring cannot fail: batches come from a pool.
+ * When none is free (a reader has been inside for long), items stay on the shard and the next
+ * retire tries again; the batch then takes all of them, however many. E2 An item is on one shard,
+ * or in one batch, or freed. Items leave a shard only all together (exchange with NULL), so the
+ * stack has no ABA. E3 Who takes a shard's items holds its count `handing` from before the exchange
+ * until call_rcu() has them. So after an own exchange, `handing` seen at 0 says that everything
+ * pushed before is with liburcu, and urcu_bp_barrier() waits for it: that is fx_epoch_drain(). E4
+ * An item's bytes are counted from before its push. They may be counted a little longer than it is
+ * there (a batch takes the count first, then the items), never less, and a drain of quiet shards
+ * leaves 0.
  *
  * call_rcu() is called with at least the guarantee that it is a full barrier for the items: they
  * were unlinked before retire was called, and a grace period begins after.
@@ -64,7 +63,8 @@ struct fx_epoch {
 	struct batch batches[BATCHES];
 };
 
-/* ---- The pool of batches: a stack of numbers; the count of changes keeps ABA out ---------------- */
+/* ---- The pool of batches: a stack of numbers; the count of changes keeps ABA out ----------------
+ */
 
 static struct batch *batch_take(struct fx_epoch *epoch)
 {
@@ -79,9 +79,8 @@ static struct batch *batch_take(struct fx_epoch *epoch)
 		batch = &epoch->batches[(uint32_t)top - 1];
 		next = ((top >> 32) + 1) << 32 |
 		       atomic_load_explicit(&batch->next_free, memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak_explicit(&epoch->free_batch, &top, next,
-							memory_order_acquire,
-							memory_order_acquire));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&epoch->free_batch, &top, next, memory_order_acquire, memory_order_acquire));
 	return batch;
 }
 
@@ -95,12 +94,12 @@ static void batch_give(struct fx_epoch *epoch, struct batch *batch)
 		atomic_store_explicit(&batch->next_free, (uint32_t)top, memory_order_relaxed);
 		next = ((top >> 32) + 1) << 32 | (number + 1);
 		/* Release: pairs with batch_take(). */
-	} while (!atomic_compare_exchange_weak_explicit(&epoch->free_batch, &top, next,
-							memory_order_release,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&epoch->free_batch, &top, next, memory_order_release, memory_order_relaxed));
 }
 
-/* ---- Handing over ------------------------------------------------------------------------------ */
+/* ---- Handing over ------------------------------------------------------------------------------
+ */
 
 /* On liburcu's thread, a grace period after the items were handed over. */
 static void batch_free(struct rcu_head *head)
@@ -169,7 +168,8 @@ static bool is_shard_empty(struct shard *shard)
 void fx_epoch_retire(struct fx_epoch *epoch, struct fx_retired *retired,
 		     void (*free)(struct fx_retired *retired, void *ctx), size_t bytes)
 {
-	/* By CPU: threads rarely meet, and idle shards hold few items. -1 (no such call) is fine. */
+	/* By CPU: threads rarely meet, and idle shards hold few items. -1 (no such call) is fine.
+	 */
 	struct shard *shard = &epoch->shards[(unsigned int)sched_getcpu() & (SHARDS - 1)];
 	uint64_t pending = atomic_fetch_add_explicit(&shard->pending, PENDING_ITEM + bytes,
 						     memory_order_relaxed) +
@@ -180,9 +180,8 @@ void fx_epoch_retire(struct fx_epoch *epoch, struct fx_retired *retired,
 	do {
 		retired->next = top;
 		/* Release: pairs with the exchange in take_items(). */
-	} while (!atomic_compare_exchange_weak_explicit(&shard->items, &top, retired,
-							memory_order_release,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&shard->items, &top, retired, memory_order_release, memory_order_relaxed));
 	if (pending >= BATCH_ITEMS * PENDING_ITEM || PENDING_BYTES(pending) >= BATCH_BYTES)
 		hand_over(epoch, shard);
 }
@@ -194,7 +193,8 @@ void fx_epoch_flush(struct fx_epoch *epoch)
 			hand_over(epoch, &epoch->shards[i]);
 }
 
-/* ---- Waiting ----------------------------------------------------------------------------------- */
+/* ---- Waiting -----------------------------------------------------------------------------------
+ */
 
 void fx_epoch_synchronize(void)
 {
@@ -224,12 +224,13 @@ uint64_t fx_epoch_deferred(const struct fx_epoch *epoch)
 	uint64_t bytes = atomic_load_explicit(&epoch->handed_bytes, memory_order_acquire);
 
 	for (size_t i = 0; i < SHARDS; i++)
-		bytes += PENDING_BYTES(atomic_load_explicit(&epoch->shards[i].pending,
-							    memory_order_relaxed));
+		bytes += PENDING_BYTES(
+			atomic_load_explicit(&epoch->shards[i].pending, memory_order_relaxed));
 	return bytes;
 }
 
-/* ---- Life -------------------------------------------------------------------------------------- */
+/* ---- Life --------------------------------------------------------------------------------------
+ */
 
 /* liburcu's thread is to take no signals of the program's. */
 static void start_callback_thread(void)

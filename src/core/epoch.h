@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * epoch.h - deferred reclamation over liburcu (urcu-bp): what lock-free readers may still look at is
- * freed after a grace period, in batches.
+ * epoch.h - deferred reclamation over liburcu (urcu-bp): what lock-free readers may still look at
+ * is freed after a grace period, in batches.
  *
  * Readers: fx_epoch_enter() .. fx_epoch_leave() (rcu_read_lock(3)); they may nest; nothing waits.
  * Every pointer loaded inside stays valid until the matching leave.
@@ -13,8 +13,8 @@
 #define FX_EPOCH_H
 
 /*
- * liburcu's read-side calls inline, except in sanitizer builds: 0.13 places its per-thread state at an
- * address its own alignment attribute forbids, which UBSan reports at every use.
+ * liburcu's read-side calls inline, except in sanitizer builds: 0.13 places its per-thread state at
+ * an address its own alignment attribute forbids, which UBSan reports at every use.
  */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -30,8 +30,8 @@
 #include <stdint.h>
 
 /*
- * ThreadSanitizer does not see liburcu's ordering (the library is not instrumented): a section's end
- * happens before the frees that follow its grace period.
+ * ThreadSanitizer does not see liburcu's ordering (the library is not instrumented): a section's
+ * end happens before the frees that follow its grace period.
  */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)

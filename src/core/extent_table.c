@@ -3,11 +3,11 @@
  * extent_table.c - numbers to extents by an array of chunks that never move; sequences by a tree.
  *
  * A removed extent keeps its number until it is reaped: a location that somebody read before the
- * removal can be looked up as long as its epoch section lasts, and a pin keeps the extent beyond it.
- * The grace period is noticed by a callback that sets a flag; the flusher asks for it when it reaps.
+ * removal can be looked up as long as its epoch section lasts, and a pin keeps the extent beyond
+ * it. The grace period is noticed by a callback that sets a flag; the flusher asks for it when it
+ * reaps.
  */
 #include "extent_table.h"
-
 
 #include <assert.h>
 #include <sys/tree.h>
@@ -100,15 +100,16 @@ void fx_extent_table_destroy(struct fx_extent_table *table)
 	free(table);
 }
 
-/* ---- Numbers ----------------------------------------------------------------------------------- */
+/* ---- Numbers -----------------------------------------------------------------------------------
+ */
 
 static struct fx_extent *_Atomic *slot_of(struct fx_extent_table *table, uint32_t number)
 {
 	/* Acquire: pairs with take_number(), which publishes a zeroed chunk. */
-	struct chunk *chunk = number >> CHUNK_BITS < CHUNKS ?
-				      atomic_load_explicit(&table->chunks[number >> CHUNK_BITS],
-							   memory_order_acquire) :
-				      NULL;
+	struct chunk *chunk = number >> CHUNK_BITS < CHUNKS
+				      ? atomic_load_explicit(&table->chunks[number >> CHUNK_BITS],
+							     memory_order_acquire)
+				      : NULL;
 
 	return chunk ? &chunk->slots[number & (CHUNK - 1)] : NULL;
 }
@@ -146,7 +147,8 @@ static int take_number(struct fx_extent_table *table, uint32_t *ret_number)
 	return 0;
 }
 
-/* ---- Adding, finding --------------------------------------------------------------------------- */
+/* ---- Adding, finding ---------------------------------------------------------------------------
+ */
 
 static uint32_t count_live(const struct fx_extent *extent)
 {
@@ -226,13 +228,14 @@ struct fx_extent *fx_extent_table_get(struct fx_extent_table *table, uint32_t nu
 
 struct fx_extent *fx_extent_table_by_sequence(struct fx_extent_table *table, uint64_t sequence)
 {
-	struct entry probe = { .extent = { .sequence = sequence } };
+	struct entry probe = {.extent = {.sequence = sequence}};
 	struct entry *entry = RB_FIND(sequences, &table->sequences, &probe);
 
 	return entry ? &entry->extent : NULL;
 }
 
-/* ---- Dying ------------------------------------------------------------------------------------- */
+/* ---- Dying -------------------------------------------------------------------------------------
+ */
 
 bool fx_extent_is_live(const struct fx_extent *extent, uint32_t index)
 {
@@ -301,7 +304,8 @@ void fx_extent_unpin(struct fx_extent *extent)
 	atomic_fetch_sub_explicit(&extent->pins, 1, memory_order_release);
 }
 
-/* ---- Looking around ---------------------------------------------------------------------------- */
+/* ---- Looking around ----------------------------------------------------------------------------
+ */
 
 struct fx_extent *fx_extent_table_next(struct fx_extent_table *table, uint32_t *cursor)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * extent_table.h - the extents of a store in memory: number -> place, and which of its records live.
+ * extent_table.h - the extents of a store in memory: number -> place, and which of its records
+ * live.
  *
  * Numbers are small, dense and reused; 0 is never one. Add, kill and remove belong to the flusher's
- * thread (recovery before it). Any thread may look an extent up inside an epoch section, and keep it
- * from being reused beyond that section by a pin.
+ * thread (recovery before it). Any thread may look an extent up inside an epoch section, and keep
+ * it from being reused beyond that section by a pin.
  *
  *   LIVE --last record dies--> EMPTY --remove--> LEAVING --durable, grace period, no pin--> free
  */
@@ -17,7 +18,7 @@
 
 #include <stdatomic.h>
 
-#define FX_EXTENT_RUNS_MAX 64u	   /* runs of blocks of one extent */
+#define FX_EXTENT_RUNS_MAX    64u /* runs of blocks of one extent */
 #define FX_EXTENT_RECORDS_MAX 65535u
 
 struct fx_extent {

@@ -172,9 +172,9 @@ fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const voi
 bool fx_hash_index_cas(struct fx_hash_index *index, fx_slot *slot, fx_word expected,
 		       fx_word desired)
 {
-	return slot && atomic_compare_exchange_strong_explicit(slot, &expected, desired,
-							       memory_order_acq_rel,
-							       memory_order_acquire);
+	return slot &&
+	       atomic_compare_exchange_strong_explicit(slot, &expected, desired,
+						       memory_order_acq_rel, memory_order_acquire);
 }
 
 static fx_slot *place(struct table *table, uint64_t hash, fx_word word)
@@ -184,9 +184,8 @@ static fx_slot *place(struct table *table, uint64_t hash, fx_word word)
 	for (unsigned int i = 0; i < WINDOW; i++) {
 		fx_word empty = 0;
 
-		if (atomic_compare_exchange_strong_explicit(&slots[i], &empty, word,
-							    memory_order_acq_rel,
-							    memory_order_relaxed))
+		if (atomic_compare_exchange_strong_explicit(
+			    &slots[i], &empty, word, memory_order_acq_rel, memory_order_relaxed))
 			return &slots[i];
 	}
 	return NULL;
@@ -195,14 +194,13 @@ static fx_slot *place(struct table *table, uint64_t hash, fx_word word)
 static bool copy_words(struct fx_hash_index *index, struct table *from, struct table *to)
 {
 	for (uint64_t i = 0; i <= from->mask + WINDOW; i++) {
-		fx_word word = atomic_fetch_or(&from->slots[i], FX_SLOT_FROZEN) &
-			       ~(fx_word)FX_SLOT_FROZEN;
+		fx_word word =
+			atomic_fetch_or(&from->slots[i], FX_SLOT_FROZEN) & ~(fx_word)FX_SLOT_FROZEN;
 		struct fx_record *record = fx_word_record(word);
 
-		if (record && !place(to,
-				     fx_hash_key(index->seed, fx_record_key(record),
-						 record->key_size),
-				     word))
+		if (record &&
+		    !place(to, fx_hash_key(index->seed, fx_record_key(record), record->key_size),
+			   word))
 			return false;
 	}
 	return true;
@@ -270,8 +268,8 @@ int fx_hash_index_insert(struct fx_hash_index *index, uint64_t hash, fx_word wor
 
 void fx_hash_index_prefetch(struct fx_hash_index *index, uint64_t hash)
 {
-	struct table *table = atomic_load_explicit(&segment_of(index, hash)->table,
-						   memory_order_acquire);
+	struct table *table =
+		atomic_load_explicit(&segment_of(index, hash)->table, memory_order_acquire);
 
 	__builtin_prefetch(&table->slots[hash & table->mask]);
 }
@@ -284,16 +282,16 @@ void fx_hash_index_walk(struct fx_hash_index *index, uint64_t *cursor, size_t ma
 	uint64_t bits = *cursor >> 32 & 0xff;
 
 	while (max_words && segment < SEGMENTS) {
-		struct table *table = atomic_load_explicit(&index->segments[segment].table,
-							   memory_order_acquire);
+		struct table *table =
+			atomic_load_explicit(&index->segments[segment].table, memory_order_acquire);
 
 		if (bits != (unsigned int)__builtin_ctzll(table->mask + 1))
 			at = 0;
 		bits = (unsigned int)__builtin_ctzll(table->mask + 1);
 		for (; at <= table->mask + WINDOW && max_words; at++, max_words--) {
-			fx_word word = atomic_load_explicit(&table->slots[at],
-							    memory_order_acquire) &
-				       ~(fx_word)FX_SLOT_FROZEN;
+			fx_word word =
+				atomic_load_explicit(&table->slots[at], memory_order_acquire) &
+				~(fx_word)FX_SLOT_FROZEN;
 
 			if (word)
 				visit(ctx, &table->slots[at], word);

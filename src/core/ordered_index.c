@@ -86,7 +86,7 @@ int fx_ordered_index_insert(struct fx_ordered_index *index, const void *key, siz
 bool fx_ordered_index_remove(struct fx_ordered_index *index, const void *key, size_t key_size,
 			     bool (*dead)(void *ctx), void *ctx)
 {
-	struct node probe = { .size = key_size, .bytes = key };
+	struct node probe = {.size = key_size, .bytes = key};
 	struct node *node;
 	bool removed = false;
 
@@ -121,7 +121,7 @@ int fx_ordered_index_load(struct fx_ordered_index *index, uint64_t n,
 void fx_ordered_index_scan(struct fx_ordered_index *index, const void *from, size_t from_size,
 			   bool inclusive, bool reverse, size_t max, struct fx_key_batch *batch)
 {
-	struct node probe = { .size = from_size, .bytes = from };
+	struct node probe = {.size = from_size, .bytes = from};
 	struct node *node;
 
 	batch->count = 0;
@@ -149,7 +149,8 @@ void fx_ordered_index_scan(struct fx_ordered_index *index, const void *from, siz
 			memcpy(batch->keys + batch->used + 2, node->bytes, size);
 		batch->used += 2u + size;
 		batch->count++;
-		node = reverse ? RB_PREV(tree, &index->tree, node) : RB_NEXT(tree, &index->tree, node);
+		node = reverse ? RB_PREV(tree, &index->tree, node)
+			       : RB_NEXT(tree, &index->tree, node);
 	}
 	batch->end = !node;
 	pthread_rwlock_unlock(&index->lock);

@@ -5,10 +5,10 @@
  * It may hold a key that is dead, it never misses one that is live: who scans asks the hash index
  * about each key. So a key is inserted before it becomes live and removed after it has died.
  *
- * All calls are made inside an epoch section unless said otherwise. Scans never lock, spin or retry,
- * wherever a writer has stopped. insert and remove lock the leaf concerned; remove asks its caller
- * under that lock whether the key is still dead (insert of the same key takes the same lock, so a
- * key that was re-inserted is never dropped).
+ * All calls are made inside an epoch section unless said otherwise. Scans never lock, spin or
+ * retry, wherever a writer has stopped. insert and remove lock the leaf concerned; remove asks its
+ * caller under that lock whether the key is still dead (insert of the same key takes the same lock,
+ * so a key that was re-inserted is never dropped).
  */
 #ifndef FX_ORDERED_INDEX_H
 #define FX_ORDERED_INDEX_H

@@ -75,7 +75,7 @@ struct fx_value *fx_value_new(struct fx_slab *slab, size_t size)
 	value = fx_slab_alloc(slab, sizeof(*value) + size);
 	if (!value)
 		return NULL;
-	value->retired = (struct fx_retired){ 0 };
+	value->retired = (struct fx_retired){0};
 	atomic_init(&value->refs, 1);
 	value->size = (uint32_t)size;
 	return value;

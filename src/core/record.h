@@ -30,8 +30,8 @@
 
 enum fx_record_flag {
 	FX_RECORD_TOMBSTONE = 1 << 0, /* a delete: no value, no metadata */
-	FX_RECORD_INTENT = 1 << 1,    /* really a struct fx_intent (engine/batch.h), key behind it */
-	FX_RECORD_INLINE = 1 << 2     /* the value is in bytes[] */
+	FX_RECORD_INTENT = 1 << 1, /* really a struct fx_intent (engine/batch.h), key behind it */
+	FX_RECORD_INLINE = 1 << 2  /* the value is in bytes[] */
 };
 
 enum fx_record_state {
@@ -40,7 +40,8 @@ enum fx_record_state {
 	FX_DURABLE     /* on disk at location; a tombstone: its delete is durable */
 };
 
-/* Where a record is on disk: extent (index into the extent table) 32 | index 16 | value offset 16. */
+/* Where a record is on disk: extent (index into the extent table) 32 | index 16 | value offset 16.
+ */
 typedef uint64_t fx_location; /* 0: nowhere (extent 0 is never used) */
 
 #define FX_VALUE_UNIT 8u /* value offsets in an extent count these bytes */
@@ -76,7 +77,8 @@ struct fx_value {
 struct fx_record {
 	union {
 		struct {
-			struct fx_record *prev; /* replaced by this one; until this one is durable */
+			struct fx_record
+				*prev; /* replaced by this one; until this one is durable */
 			struct fx_record *next; /* in the flush queue */
 		};
 		struct fx_retired retired;
@@ -89,7 +91,7 @@ struct fx_record {
 	uint32_t value_size;
 	uint32_t metadata_size;
 	uint16_t key_size;
-	uint8_t flags; /* enum fx_record_flag */
+	uint8_t flags;	       /* enum fx_record_flag */
 	_Atomic uint8_t state; /* enum fx_record_state */
 	_Atomic uint8_t done;  /* tombstones: FX_DONE_*, who comes second frees the slot */
 	uint8_t pad[7];

@@ -108,8 +108,7 @@ int fx_space_free(struct fx_space *space, struct fx_run run)
 	if (!run.blocks || run.start > UINT64_MAX - run.blocks)
 		return -EINVAL;
 	before = find_before(space, run.start);
-	after = before ? RB_NEXT(starts, &space->starts, before) :
-			 RB_MIN(starts, &space->starts);
+	after = before ? RB_NEXT(starts, &space->starts, before) : RB_MIN(starts, &space->starts);
 	if ((before && before->run.start + before->run.blocks > run.start) ||
 	    (after && run.start + run.blocks > after->run.start))
 		return -EEXIST;
@@ -148,14 +147,14 @@ int fx_space_take(struct fx_space *space, struct fx_run run)
 		tail = malloc(sizeof(*tail));
 		if (!tail)
 			return -ENOMEM;
-		tail->run = (struct fx_run){ .start = end, .blocks = node_end - end };
+		tail->run = (struct fx_run){.start = end, .blocks = node_end - end};
 	}
 	take_out(space, node);
 	if (node->run.start < run.start) {
 		node->run.blocks = run.start - node->run.start;
 		add(space, node);
 	} else if (end < node_end) {
-		node->run = (struct fx_run){ .start = end, .blocks = node_end - end };
+		node->run = (struct fx_run){.start = end, .blocks = node_end - end};
 		add(space, node);
 	} else {
 		free(node);
@@ -167,7 +166,7 @@ int fx_space_take(struct fx_space *space, struct fx_run run)
 
 int fx_space_alloc(struct fx_space *space, uint64_t blocks, uint64_t *ret_start)
 {
-	struct node probe = { .run = { .start = 0, .blocks = blocks } };
+	struct node probe = {.run = {.start = 0, .blocks = blocks}};
 	struct node *node;
 
 	if (!blocks)
@@ -190,7 +189,7 @@ struct fx_run fx_space_longest(const struct fx_space *space)
 {
 	struct node *node = RB_MAX(sizes, (struct sizes *)&space->sizes);
 
-	return node ? node->run : (struct fx_run){ 0 };
+	return node ? node->run : (struct fx_run){0};
 }
 
 struct fx_run fx_space_last(const struct fx_space *space, uint64_t end)
@@ -198,7 +197,7 @@ struct fx_run fx_space_last(const struct fx_space *space, uint64_t end)
 	struct node *node = RB_MAX(starts, (struct starts *)&space->starts);
 
 	if (!node || node->run.start + node->run.blocks != end)
-		return (struct fx_run){ 0 };
+		return (struct fx_run){0};
 	return node->run;
 }
 

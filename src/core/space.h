@@ -3,8 +3,8 @@
  * space.h - the free-space manager: which runs of blocks of the data area are free.
  *
  * Two red-black trees (libbsd sys/tree.h) over the free runs: by start, for coalescing, and by size
- * then start, for best fit. O(log n). Overlap is refused, never merged: giving a block back twice is
- * an error that is reported. Belongs to the flusher's thread; the totals may be read by any.
+ * then start, for best fit. O(log n). Overlap is refused, never merged: giving a block back twice
+ * is an error that is reported. Belongs to the flusher's thread; the totals may be read by any.
  */
 #ifndef FX_SPACE_H
 #define FX_SPACE_H

@@ -77,13 +77,13 @@ int fx_device_open(const char *path, unsigned int flags, struct fx_device **ret_
 
 int fx_device_write_sync(struct fx_device *device, const void *buffer, size_t size, uint64_t offset)
 {
-	struct fx_io io = { 0 };
+	struct fx_io io = {0};
 	int err = 0;
 
 	while (size && !err) {
 		size_t n = size < FX_DEVICE_WRITE_MAX ? size : FX_DEVICE_WRITE_MAX;
 
-		io = (struct fx_io){ .buffer = (void *)buffer, .size = n, .offset = offset };
+		io = (struct fx_io){.buffer = (void *)buffer, .size = n, .offset = offset};
 		err = device->ops->submit(device, &io);
 		if (!err)
 			err = device->ops->reap(device)->result;
@@ -93,7 +93,7 @@ int fx_device_write_sync(struct fx_device *device, const void *buffer, size_t si
 	}
 	if (err)
 		return err;
-	io = (struct fx_io){ 0 };
+	io = (struct fx_io){0};
 	err = device->ops->submit_sync(device, &io);
 	return err ? err : device->ops->reap(device)->result;
 }

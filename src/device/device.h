@@ -6,9 +6,9 @@
  *  - Writes that are in flight together may reach the medium in any order, whole, in part (sectors
  *    of 512 bytes are whole) or, until a sync completes, not at all.
  *  - A sync covers exactly the writes that had been *reaped* before it was submitted: when its
- *    completion has been reaped with result 0, they survive any power loss. After a sync that failed
- *    nothing is known of them, and a later sync does not repair that (fsyncgate: Rebello et al.,
- *    "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+ *    completion has been reaped with result 0, they survive any power loss. After a sync that
+ * failed nothing is known of them, and a later sync does not repair that (fsyncgate: Rebello et
+ * al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
  *  - grow and shrink are durable (data and size) when they return.
  *  - A read sees the newest write of those bytes that has been reaped.
  *
@@ -24,17 +24,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FX_BLOCK	     ((uint64_t)4096)
-#define FX_DEVICE_DEPTH_MAX  64u	      /* operations in flight */
-#define FX_DEVICE_WRITE_MAX  ((size_t)1 << 20) /* bytes of one write */
+#define FX_BLOCK	    ((uint64_t)4096)
+#define FX_DEVICE_DEPTH_MAX 64u		      /* operations in flight */
+#define FX_DEVICE_WRITE_MAX ((size_t)1 << 20) /* bytes of one write */
 
 /* One operation. Owned by the caller; must stay in place until it is reaped. */
 struct fx_io {
 	void *buffer;
 	size_t size;
 	uint64_t offset;
-	int result;   /* set when reaped: 0, or a negative errno; a short write is completed or -EIO */
-	void *owner;  /* the caller's */
+	int result;  /* set when reaped: 0, or a negative errno; a short write is completed or -EIO
+		      */
+	void *owner; /* the caller's */
 	struct fx_io *next; /* the implementation's, between submit and reap */
 };
 
@@ -57,7 +58,8 @@ struct fx_device_ops {
 
 	/*
 	 * Make the device size bytes (a multiple of FX_BLOCK), really allocated (fallocate(2)), and
-	 * durable. A block device: 0 when it is at least that large. -ENOSPC, -EFBIG, -EIO: as it was.
+	 * durable. A block device: 0 when it is at least that large. -ENOSPC, -EFBIG, -EIO: as it
+	 * was.
 	 */
 	int (*resize)(struct fx_device *device, uint64_t size);
 
@@ -67,9 +69,9 @@ struct fx_device_ops {
 /* What implementations begin with. */
 struct fx_device {
 	const struct fx_device_ops *ops;
-	uint64_t size;	/* bytes now; changed by resize only */
-	bool fixed;	/* a block device: cannot grow */
-	bool created;	/* the file was made, or was empty, at open */
+	uint64_t size; /* bytes now; changed by resize only */
+	bool fixed;    /* a block device: cannot grow */
+	bool created;  /* the file was made, or was empty, at open */
 };
 
 enum fx_device_flag {
@@ -93,7 +95,8 @@ int fx_device_posix(int fd, struct fx_device **ret_device);
 int fx_device_memory(uint64_t size, uint64_t max_size, struct fx_device **ret_device);
 
 /* Write all of buffer in pieces, reap them, sync, reap: for superblocks and format. */
-int fx_device_write_sync(struct fx_device *device, const void *buffer, size_t size, uint64_t offset);
+int fx_device_write_sync(struct fx_device *device, const void *buffer, size_t size,
+			 uint64_t offset);
 
 static inline int fx_device_read(struct fx_device *device, void *buffer, size_t size,
 				 uint64_t offset)

@@ -13,7 +13,7 @@
 
 static int set(int fd, short type, off_t byte)
 {
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 
 	if (fcntl(fd, F_OFD_SETLK, &lock))
 		return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
@@ -23,7 +23,7 @@ static int set(int fd, short type, off_t byte)
 /* Does somebody else hold byte? */
 static bool held(int fd, off_t byte)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
@@ -37,8 +37,8 @@ static int64_t now_ms(void)
 }
 
 /*
- * The kernel's waiting lock call knows no time limit, and a signal to end it would be the program's,
- * not ours: so a closing store is looked at every 10 ms.
+ * The kernel's waiting lock call knows no time limit, and a signal to end it would be the
+ * program's, not ours: so a closing store is looked at every 10 ms.
  */
 static int acquire(int fd, short type, unsigned int wait_ms)
 {
@@ -46,7 +46,7 @@ static int acquire(int fd, short type, unsigned int wait_ms)
 	int err;
 
 	while ((err = set(fd, type, OWNER)) == -EBUSY) {
-		struct timespec pause = { .tv_nsec = POLL_NS };
+		struct timespec pause = {.tv_nsec = POLL_NS};
 
 		if (!held(fd, CLOSING)) {
 			err = set(fd, type, OWNER); /* it may have gone between the two looks */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock.h - one owner per store file, by open-file-description byte-range locks (fcntl(2) F_OFD_*) on
- * two bytes far beyond any data: byte OWNER is held by who has the store open for writing (shared by
- * readers), byte CLOSING in addition while the owner is closing it. Gone with the process, whatever
- * ends it.
+ * lock.h - one owner per store file, by open-file-description byte-range locks (fcntl(2) F_OFD_*)
+ * on two bytes far beyond any data: byte OWNER is held by who has the store open for writing
+ * (shared by readers), byte CLOSING in addition while the owner is closing it. Gone with the
+ * process, whatever ends it.
  */
 #ifndef FX_LOCK_H
 #define FX_LOCK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * posix.c - pwrite(2) and fdatasync(2), for where io_uring is forbidden. An operation is done when it
- * is submitted: a buffered write only copies, and a sync is waited for by the flusher anyway.
+ * posix.c - pwrite(2) and fdatasync(2), for where io_uring is forbidden. An operation is done when
+ * it is submitted: a buffered write only copies, and a sync is waited for by the flusher anyway.
  */
 #include "fd.h"
 

@@ -71,9 +71,9 @@ static int uring_submit_sync(struct fx_device *device, struct fx_io *io)
 static int finish(struct uring_device *d, const struct fx_io *io, int n)
 {
 	if (n < 0)
-		return n == -EINTR || n == -EAGAIN ?
-			       fx_fd_write(d->fd, io->buffer, io->size, io->offset) :
-			       n;
+		return n == -EINTR || n == -EAGAIN
+			       ? fx_fd_write(d->fd, io->buffer, io->size, io->offset)
+			       : n;
 	if ((size_t)n == io->size)
 		return 0;
 	return fx_fd_write(d->fd, (uint8_t *)io->buffer + n, io->size - (size_t)n,

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PUT_FLAGS                                                                 \
-	(FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_IF_ABSENT | FEOX_KEEP_EXPIRY | \
+#define PUT_FLAGS                                                                                  \
+	(FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_IF_ABSENT | FEOX_KEEP_EXPIRY |        \
 	 FEOX_KEEP_METADATA | FEOX_RESERVED)
-#define RENAME_FLAGS \
+#define RENAME_FLAGS                                                                               \
 	(FEOX_IF_VERSION | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE | FEOX_RENAME_METADATA)
 
 FEOX_API int feox_batch_create(struct feox_store *store, struct feox_batch **ret_batch)
@@ -116,8 +116,8 @@ FEOX_API int feox_batch_put(struct feox_batch *batch, const void *key, size_t ke
 			    const void *value, size_t value_size,
 			    const struct feox_write_options *options)
 {
-	struct fx_op op = { .kind = FX_OP_PUT, .value_size = value_size };
-	struct part parts[4] = { { key, key_size } };
+	struct fx_op op = {.kind = FX_OP_PUT, .value_size = value_size};
+	struct part parts[4] = {{key, key_size}};
 	int err = apply_options(&op, options, PUT_FLAGS);
 
 	if (err || !batch || (!value && value_size))
@@ -125,10 +125,10 @@ FEOX_API int feox_batch_put(struct feox_batch *batch, const void *key, size_t ke
 	if (value_size > batch->store->max_value)
 		return -EFBIG;
 	if (options)
-		parts[2] = (struct part){ options->metadata, options->metadata_size };
+		parts[2] = (struct part){options->metadata, options->metadata_size};
 	err = fx_value_prepare(batch->store, value, value_size, &op.large);
 	if (!err && !op.large)
-		parts[3] = (struct part){ value, value_size };
+		parts[3] = (struct part){value, value_size};
 	if (!err)
 		err = add(batch, &op, parts);
 	if (err)
@@ -139,8 +139,8 @@ FEOX_API int feox_batch_put(struct feox_batch *batch, const void *key, size_t ke
 FEOX_API int feox_batch_delete(struct feox_batch *batch, const void *key, size_t key_size,
 			       const struct feox_write_options *options)
 {
-	struct fx_op op = { .kind = FX_OP_DELETE };
-	struct part parts[4] = { { key, key_size } };
+	struct fx_op op = {.kind = FX_OP_DELETE};
+	struct part parts[4] = {{key, key_size}};
 	int err = apply_options(&op, options, FEOX_IF_VERSION);
 
 	return err ? err : add(batch, &op, parts);
@@ -150,8 +150,8 @@ FEOX_API int feox_batch_set_metadata(struct feox_batch *batch, const void *key, 
 				     const void *metadata, size_t metadata_size,
 				     const struct feox_write_options *options)
 {
-	struct fx_op op = { .kind = FX_OP_METADATA };
-	struct part parts[4] = { { key, key_size }, { NULL, 0 }, { metadata, metadata_size } };
+	struct fx_op op = {.kind = FX_OP_METADATA};
+	struct part parts[4] = {{key, key_size}, {NULL, 0}, {metadata, metadata_size}};
 	int err = apply_options(&op, options, FEOX_IF_VERSION);
 
 	return err ? err : add(batch, &op, parts);
@@ -161,14 +161,14 @@ FEOX_API int feox_batch_rename(struct feox_batch *batch, const void *from, size_
 			       const void *to, size_t to_size,
 			       const struct feox_rename_options *options)
 {
-	struct fx_op op = { .kind = FX_OP_RENAME };
-	struct part parts[4] = { { from, from_size }, { to, to_size } };
+	struct fx_op op = {.kind = FX_OP_RENAME};
+	struct part parts[4] = {{from, from_size}, {to, to_size}};
 
 	if (options) {
 		op.flags = options->flags & ~(unsigned int)FEOX_NOWAIT;
 		op.if_version = options->if_version;
 		if (op.flags & FEOX_RENAME_METADATA)
-			parts[2] = (struct part){ options->metadata, options->metadata_size };
+			parts[2] = (struct part){options->metadata, options->metadata_size};
 	}
 	if ((op.flags & ~(unsigned int)RENAME_FLAGS) ||
 	    ((op.flags & FEOX_RENAME_EXCHANGE) && (op.flags & FEOX_RENAME_NOREPLACE)))

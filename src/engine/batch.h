@@ -7,7 +7,8 @@
 
 enum fx_op_kind { FX_OP_PUT, FX_OP_DELETE, FX_OP_METADATA, FX_OP_RENAME };
 
-/* In fx_op.flags: what has expired meanwhile is not there, and that is no failure (rename_prefix). */
+/* In fx_op.flags: what has expired meanwhile is not there, and that is no failure (rename_prefix).
+ */
 #define FX_OP_OPTIONAL (1u << 16)
 
 struct fx_op {
@@ -49,8 +50,8 @@ static inline const uint8_t *fx_op_value(const struct fx_op *op)
  * All operations of batch, or none. The caller holds the batch gate. *ret_failed as in
  * feox_batch_commit(). transaction.c
  */
-int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch,
-		       unsigned int flags, size_t *ret_failed);
+int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch, unsigned int flags,
+		       size_t *ret_failed);
 
 /* Forget all operations. */
 void fx_batch_clear(struct feox_batch *batch);

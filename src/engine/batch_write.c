@@ -25,7 +25,7 @@
 
 struct cut {
 	struct feox_store *store;
-	struct fx_record *records; /* without the superseded ones */
+	struct fx_record *records;   /* without the superseded ones */
 	uint64_t count, bytes, disk; /* admitted, all of them */
 	/* Locations that died, sorted by extent. */
 	fx_location *dead;
@@ -38,15 +38,15 @@ struct cut {
 	struct fx_journal_header header;
 };
 
-/* ---- Sorting out, killing ---------------------------------------------------------------------- */
+/* ---- Sorting out, killing ----------------------------------------------------------------------
+ */
 
 static void mark_superseded(struct fx_record *list)
 {
 	for (struct fx_record *r = list; r; r = r->next)
 		if (r->prev &&
 		    atomic_load_explicit(&r->prev->state, memory_order_relaxed) == FX_DIRTY)
-			atomic_store_explicit(&r->prev->state, FX_SUPERSEDED,
-					      memory_order_relaxed);
+			atomic_store_explicit(&r->prev->state, FX_SUPERSEDED, memory_order_relaxed);
 }
 
 /* Count what was admitted for all, keep those that are to be written or deleted. */
@@ -59,8 +59,8 @@ static void sort_out(struct cut *cut, struct fx_record *list)
 		cut->count++;
 		cut->bytes += fx_queue_cost(list);
 		if (!(list->flags & FX_RECORD_TOMBSTONE))
-			cut->disk += fx_disk_cost(list->key_size, list->metadata_size,
-						  list->value_size);
+			cut->disk +=
+				fx_disk_cost(list->key_size, list->metadata_size, list->value_size);
 		if (atomic_load_explicit(&list->state, memory_order_relaxed) != FX_SUPERSEDED) {
 			list->next = cut->records;
 			cut->records = list;
@@ -93,8 +93,8 @@ static int collect_dead(struct cut *cut)
 		while (old && atomic_load_explicit(&old->state, memory_order_relaxed) != FX_DURABLE)
 			old = old->prev;
 		if (old && !(old->flags & FX_RECORD_TOMBSTONE)) {
-			int err = add_dead(cut, atomic_load_explicit(&old->location,
-								     memory_order_relaxed));
+			int err = add_dead(
+				cut, atomic_load_explicit(&old->location, memory_order_relaxed));
 
 			if (err)
 				return err;
@@ -143,7 +143,8 @@ static int pack_records(struct cut *cut)
 	return err ? err : fx_pack_end(&cut->pack);
 }
 
-/* ---- The commit record ------------------------------------------------------------------------- */
+/* ---- The commit record -------------------------------------------------------------------------
+ */
 
 static size_t record_capacity(const struct cut *cut)
 {
@@ -175,8 +176,8 @@ static void put_extents(const struct cut *cut, struct fx_journal_writer *w)
 		};
 
 		for (uint32_t r = 0; r < extent->run_count; r++)
-			runs[r] = (struct fx_journal_run){ extent->runs[r].start,
-							   extent->runs[r].blocks };
+			runs[r] = (struct fx_journal_run){extent->runs[r].start,
+							  extent->runs[r].blocks};
 		fx_journal_put_extent(w, &e, runs, NULL);
 	}
 	fx_journal_section_end(w);
@@ -225,7 +226,7 @@ static int write_commit(struct cut *cut)
 	}
 	if (cut->dead_count)
 		err = put_dead(cut, &w);
-	cut->header = (struct fx_journal_header){ .type = FX_JOURNAL_COMMIT };
+	cut->header = (struct fx_journal_header){.type = FX_JOURNAL_COMMIT};
 	fx_ceilings_set(store, &cut->header);
 	if (!err)
 		err = fx_chain_append(store, store->chain, &cut->writes, &w, &cut->header, true);
@@ -234,7 +235,8 @@ static int write_commit(struct cut *cut)
 	return err;
 }
 
-/* ---- Settling ---------------------------------------------------------------------------------- */
+/* ---- Settling ----------------------------------------------------------------------------------
+ */
 
 static void retire_chain(struct feox_store *store, struct fx_record *record)
 {
@@ -283,9 +285,9 @@ void fx_disk_free_update(struct feox_store *store)
 
 	/* A sixteenth of a tiny store is enough for its own checkpoints. */
 	if (hidden > store->super.blocks / 16)
-		hidden = store->super.blocks / 16 > 2 * store->chain->checkpoint_blocks + 16 ?
-				 store->super.blocks / 16 :
-				 2 * store->chain->checkpoint_blocks + 16;
+		hidden = store->super.blocks / 16 > 2 * store->chain->checkpoint_blocks + 16
+				 ? store->super.blocks / 16
+				 : 2 * store->chain->checkpoint_blocks + 16;
 	atomic_store_explicit(&store->disk_free,
 			      free_blocks > hidden ? (free_blocks - hidden) * FX_BLOCK : 0,
 			      memory_order_release);
@@ -320,7 +322,7 @@ static int write_all(struct cut *cut)
 
 int fx_batch_write(struct feox_store *store, struct fx_record *list, uint64_t *next_sequence)
 {
-	struct cut cut = { .store = store, .writes = { .store = store } };
+	struct cut cut = {.store = store, .writes = {.store = store}};
 	int err;
 
 	sort_out(&cut, list);

@@ -80,8 +80,8 @@ static int read_large(struct feox_store *store, struct fx_extent *extent, uint64
 	size_t sums_size = (size_t)(last - first + 1) * 8;
 	FX_AUTO_FREE uint8_t *sums = malloc(sums_size);
 	FX_AUTO_FREE uint8_t *scratch = malloc(FX_SLICE);
-	int err = sums && scratch ? fx_extent_read(store, extent, at + first * 8, sums, sums_size) :
-				    -ENOMEM;
+	int err = sums && scratch ? fx_extent_read(store, extent, at + first * 8, sums, sums_size)
+				  : -ENOMEM;
 
 	for (uint64_t i = first; i <= last && !err; i++) {
 		uint64_t begin = i * FX_SLICE;

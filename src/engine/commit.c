@@ -17,8 +17,8 @@
  *     tombstone of the delete. An insert over that tombstone replaces the word before it adds the
  *     key; so either the drop sees the new word and keeps the key, or the insert comes later under
  *     the same lock and adds it again.
- *  C2 Only the thread that placed a PENDING word replaces it (fx_word_replace()); splits may move it.
- *  C3 Everything that can wait or fail - memory, queue room, disk room - happens before the word
+ *  C2 Only the thread that placed a PENDING word replaces it (fx_word_replace()); splits may move
+ * it. C3 Everything that can wait or fail - memory, queue room, disk room - happens before the word
  *     that readers see is replaced. After it nothing waits and nothing fails.
  *  C4 In a persistent store the word is loaded before the queue's window is entered and replaced
  *     inside it, and the record is pushed inside it: that makes the flusher's cut consistent.
@@ -37,7 +37,8 @@
 #define TURNS_BEFORE_SLEEP 32u
 #define SLEEP_NS	   100000L
 
-/* ---- Versions ---------------------------------------------------------------------------------- */
+/* ---- Versions ----------------------------------------------------------------------------------
+ */
 
 uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor)
 {
@@ -49,8 +50,8 @@ uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor
 	/* The clock may run ahead of the durable ceiling; counting on from the last one never does
 	 * in practice: there are 60 s in ns between them. */
 	if (store->persistent)
-		now = FX_MIN(now, atomic_load_explicit(&store->version_ceiling,
-						       memory_order_acquire));
+		now = FX_MIN(now,
+			     atomic_load_explicit(&store->version_ceiling, memory_order_acquire));
 	do {
 		next = last + 1;
 		if (next < now)
@@ -62,15 +63,16 @@ uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor
 	return next;
 }
 
-/* ---- Room -------------------------------------------------------------------------------------- */
+/* ---- Room --------------------------------------------------------------------------------------
+ */
 
 void fx_grant_add(struct fx_grant *grant, const struct fx_record *record)
 {
 	grant->records++;
 	grant->bytes += fx_queue_cost(record);
 	if (!(record->flags & FX_RECORD_TOMBSTONE))
-		grant->disk += fx_disk_cost(record->key_size, record->metadata_size,
-					    record->value_size);
+		grant->disk +=
+			fx_disk_cost(record->key_size, record->metadata_size, record->value_size);
 }
 
 void fx_grant_release(struct feox_store *store, struct fx_grant *grant)
@@ -79,7 +81,7 @@ void fx_grant_release(struct feox_store *store, struct fx_grant *grant)
 		fx_queue_release(&store->queue, grant->records, grant->bytes);
 	if (grant->disk)
 		fx_disk_unreserve(store, grant->disk);
-	*grant = (struct fx_grant){ 0 };
+	*grant = (struct fx_grant){0};
 }
 
 /* Give back what is held beyond need. */
@@ -125,14 +127,15 @@ int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const stru
 	return 0;
 }
 
-/* ---- Records and words ------------------------------------------------------------------------- */
+/* ---- Records and words -------------------------------------------------------------------------
+ */
 
 static void record_free(struct fx_retired *retired, void *ctx)
 {
 	struct feox_store *store = ctx;
 
-	fx_record_unref(store->slab,
-			(struct fx_record *)((char *)retired - offsetof(struct fx_record, retired)));
+	fx_record_unref(store->slab, (struct fx_record *)((char *)retired -
+							  offsetof(struct fx_record, retired)));
 }
 
 void fx_record_retire(struct feox_store *store, struct fx_record *record)
@@ -146,8 +149,7 @@ struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const vo
 	fx_word word = fx_hash_index_find(store->hash, hash, key, key_size, NULL);
 	struct fx_record *record = fx_word_visible(word);
 
-	if (record && record->expiry_ns &&
-	    fx_record_expired(record, fx_clock_now(&store->clock)))
+	if (record && record->expiry_ns && fx_record_expired(record, fx_clock_now(&store->clock)))
 		return NULL;
 	return record;
 }
@@ -168,7 +170,7 @@ void fx_word_replace(struct feox_store *store, uint64_t hash, const void *key, s
 
 void fx_backoff(unsigned int *turns)
 {
-	struct timespec pause = { .tv_nsec = SLEEP_NS };
+	struct timespec pause = {.tv_nsec = SLEEP_NS};
 
 	if (++*turns < TURNS_BEFORE_SLEEP)
 		sched_yield();
@@ -196,7 +198,8 @@ void fx_count_record(struct feox_store *store, const struct fx_record *record)
 	fx_count_change(store, NULL, record);
 }
 
-/* ---- Tombstones -------------------------------------------------------------------------------- */
+/* ---- Tombstones --------------------------------------------------------------------------------
+ */
 
 struct unlink_check {
 	struct feox_store *store;
@@ -217,7 +220,7 @@ static bool still_dead(void *ctx)
 
 void fx_tombstone_unlink(struct feox_store *store, uint64_t hash, struct fx_record *tombstone)
 {
-	struct unlink_check check = { .store = store, .tombstone = tombstone, .hash = hash };
+	struct unlink_check check = {.store = store, .tombstone = tombstone, .hash = hash};
 	uint8_t done;
 
 	if (!fx_ordered_index_remove(store->order, fx_record_key(tombstone), tombstone->key_size,
@@ -232,7 +235,8 @@ void fx_tombstone_unlink(struct feox_store *store, uint64_t hash, struct fx_reco
 
 void fx_tombstone_finish(struct feox_store *store, struct fx_record *tombstone)
 {
-	uint64_t hash = fx_hash_key(store->hash_seed, fx_record_key(tombstone), tombstone->key_size);
+	uint64_t hash =
+		fx_hash_key(store->hash_seed, fx_record_key(tombstone), tombstone->key_size);
 	fx_slot *slot;
 	fx_word word;
 
@@ -250,7 +254,8 @@ void fx_tombstone_finish(struct feox_store *store, struct fx_record *tombstone)
 	fx_epoch_leave();
 }
 
-/* ---- One attempt ------------------------------------------------------------------------------- */
+/* ---- One attempt -------------------------------------------------------------------------------
+ */
 
 int fx_check_conditions(const struct fx_record *old, unsigned int flags, uint64_t if_version)
 {
@@ -273,8 +278,8 @@ static int wait_for(struct fx_change *c, enum fx_wait wait)
 static bool publish_over(struct feox_store *store, const struct fx_change *c, fx_slot *slot,
 			 fx_word word, struct fx_record *record)
 {
-	enum fx_slot_state state = record->flags & FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE :
-									 FX_SLOT_LIVE;
+	enum fx_slot_state state =
+		record->flags & FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE : FX_SLOT_LIVE;
 	fx_word desired = fx_word_make(c->hash, record, state);
 	struct fx_window window;
 	bool won;
@@ -331,7 +336,8 @@ static void abandon_pending(struct feox_store *store, const struct fx_change *c,
 	fx_record_retire(store, record); /* finds saw it as PENDING (C6) */
 }
 
-/* (empty) or TOMB -> PENDING -> LIVE. 0, 1: lost the race, or -ENOMEM; record is used up but for 1. */
+/* (empty) or TOMB -> PENDING -> LIVE. 0, 1: lost the race, or -ENOMEM; record is used up but for 1.
+ */
 static int publish_new(struct feox_store *store, const struct fx_change *c, fx_slot *slot,
 		       fx_word word, struct fx_record *record)
 {
@@ -382,7 +388,7 @@ static int publish(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 	}
 	if (err)
 		return err;
-	c->held = (struct fx_grant){ 0 }; /* the flusher's now */
+	c->held = (struct fx_grant){0}; /* the flusher's now */
 	c->version = record->version;
 	fx_count_change(store, old, record);
 	if (record->flags & FX_RECORD_TOMBSTONE)
@@ -402,16 +408,16 @@ static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 		err = c->build(store, c, old, &record);
 	if (err)
 		return err;
-	c->need = (struct fx_grant){ 0 };
+	c->need = (struct fx_grant){0};
 	fx_grant_add(&c->need, record);
 	err = fx_grant_acquire(store, &c->held, &c->need, true, c->flags & FEOX_RESERVED);
 	if (err) {
 		fx_record_unref(store->slab, record);
 		return err == -EAGAIN ? wait_for(c, FX_WAIT_ROOM) : err;
 	}
-	record->version = c->keep_version ? old->version :
-					    fx_version_next(store, c->hash,
-							    before ? before->version : 0);
+	record->version = c->keep_version
+				  ? old->version
+				  : fx_version_next(store, c->hash, before ? before->version : 0);
 	c->created = !old;
 	return publish(store, c, slot, word, record);
 }
@@ -434,8 +440,7 @@ static int attempt(struct feox_store *store, struct fx_change *c)
 	default:
 		return wait_for(c, fx_word_settle(store, slot, word) ? FX_WAIT_NOT : FX_WAIT_KEY);
 	}
-	if (c->sweep && (old != c->sweep ||
-			 !fx_record_expired(old, fx_clock_now(&store->clock))))
+	if (c->sweep && (old != c->sweep || !fx_record_expired(old, fx_clock_now(&store->clock))))
 		return -ENOENT;
 	if (old && old->expiry_ns && !c->sweep &&
 	    fx_record_expired(old, fx_clock_now(&store->clock)))
@@ -463,8 +468,7 @@ static int wait_before_retry(struct feox_store *store, struct fx_change *c, unsi
 	case FX_WAIT_ROOM:
 		if (nowait)
 			return -EAGAIN;
-		return fx_grant_acquire(store, &c->held, &c->need, false,
-					c->flags & FEOX_RESERVED);
+		return fx_grant_acquire(store, &c->held, &c->need, false, c->flags & FEOX_RESERVED);
 	case FX_WAIT_GATE:
 		if (nowait)
 			return -EAGAIN;
@@ -501,7 +505,7 @@ int fx_change_init(struct feox_store *store, struct fx_change *change, const voi
 		   size_t key_size, const struct feox_write_options *options,
 		   unsigned int allowed_flags)
 {
-	*change = (struct fx_change){ .key = key, .key_size = key_size };
+	*change = (struct fx_change){.key = key, .key_size = key_size};
 	if (!store || (!key && key_size) || key_size > FEOX_KEY_MAX)
 		return -EINVAL;
 	if (options) {

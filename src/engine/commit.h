@@ -3,7 +3,8 @@
  * commit.h - the one way in for a change of a key, and what batches share with it.
  *
  * Every change is "expected -> new record": who changes says how the new record follows from the
- * old one (build), fx_commit() does the rest: conditions, room, version, publication, queue, counts.
+ * old one (build), fx_commit() does the rest: conditions, room, version, publication, queue,
+ * counts.
  */
 #ifndef FX_COMMIT_H
 #define FX_COMMIT_H
@@ -40,13 +41,13 @@ struct fx_change {
 
 	/*
 	 * The record that follows old (NULL: absent). Inside an epoch section; may be called again
-	 * after a lost race. 0 and a record of refs 1 whose version commit sets, unless keep_version;
-	 * -EAGAIN with wait and cold set; or the error the change ends with.
+	 * after a lost race. 0 and a record of refs 1 whose version commit sets, unless
+	 * keep_version; -EAGAIN with wait and cold set; or the error the change ends with.
 	 */
 	int (*build)(struct feox_store *store, struct fx_change *change, struct fx_record *old,
 		     struct fx_record **ret_record);
-	bool keep_version;		/* the old record's version stays */
-	const struct fx_record *sweep;	/* only if the key still has this record, and it expired */
+	bool keep_version;	       /* the old record's version stays */
+	const struct fx_record *sweep; /* only if the key still has this record, and it expired */
 
 	/* For build. */
 	const void *value;

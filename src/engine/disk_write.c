@@ -69,8 +69,7 @@ static void submit(struct fx_write_queue *queue, struct transfer *transfer, uint
 	if (!err) {
 		piece->transfer = transfer;
 		piece->io = (struct fx_io){
-			.buffer = at, .size = size, .offset = offset, .owner = piece
-		};
+			.buffer = at, .size = size, .offset = offset, .owner = piece};
 		err = device->ops->submit(device, &piece->io);
 	}
 	if (err) {
@@ -122,7 +121,7 @@ int fx_write_finish(struct fx_write_queue *queue)
 
 int fx_write_sync(struct feox_store *store)
 {
-	struct fx_io io = { 0 };
+	struct fx_io io = {0};
 	int err = store->device->ops->submit_sync(store->device, &io);
 
 	return err ? err : store->device->ops->reap(store->device)->result;

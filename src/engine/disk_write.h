@@ -18,9 +18,9 @@ struct fx_write_queue {
 uint8_t *fx_write_buffer(size_t size);
 
 /*
- * Write size bytes (a multiple of FX_BLOCK) of buffer, from byte at of what runs hold on. The buffer
- * belongs to the queue from now on, and is freed when all of it has been written. Errors show in
- * fx_write_finish().
+ * Write size bytes (a multiple of FX_BLOCK) of buffer, from byte at of what runs hold on. The
+ * buffer belongs to the queue from now on, and is freed when all of it has been written. Errors
+ * show in fx_write_finish().
  */
 void fx_write_start(struct fx_write_queue *queue, uint8_t *buffer, size_t size,
 		    const struct fx_run *runs, uint32_t run_count);

@@ -46,13 +46,14 @@ struct fx_flusher {
 	pthread_cond_t grown;
 };
 
-/* ---- Growth ------------------------------------------------------------------------------------ */
+/* ---- Growth ------------------------------------------------------------------------------------
+ */
 
 static int grow(struct feox_store *store, uint64_t wanted)
 {
 	uint64_t size = store->super.blocks * FX_BLOCK;
 	uint64_t step = size < store->grow_max ? size : store->grow_max;
-	struct fx_run new = { .start = store->super.blocks };
+	struct fx_run new = {.start = store->super.blocks};
 	int err;
 
 	wanted = fx_align_up(wanted + wanted / 16 + (1 << 20), FX_BLOCK);
@@ -129,7 +130,8 @@ int fx_flusher_grow(struct feox_store *store, uint64_t bytes)
 	return result;
 }
 
-/* ---- A round ----------------------------------------------------------------------------------- */
+/* ---- A round -----------------------------------------------------------------------------------
+ */
 
 static void free_run(void *ctx, struct fx_run run)
 {
@@ -168,7 +170,8 @@ static int write_cut(struct fx_flusher *flusher, struct fx_record *cut)
 	return 0;
 }
 
-static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters, uint64_t grow_wanted)
+static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
+		       uint64_t grow_wanted)
 {
 	struct feox_store *store = flusher->store;
 	struct fx_record *cut;
@@ -191,7 +194,8 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters, 
 		grow_if_short(flusher, grow_wanted);
 }
 
-/* ---- The thread -------------------------------------------------------------------------------- */
+/* ---- The thread --------------------------------------------------------------------------------
+ */
 
 static bool is_queue_full(const struct feox_store *store)
 {
@@ -205,8 +209,8 @@ static struct timespec deadline(uint64_t after_ns)
 {
 	uint64_t at = fx_monotonic_ns() + after_ns;
 
-	return (struct timespec){ .tv_sec = (time_t)(at / NS_PER_S),
-				  .tv_nsec = (long)(at % NS_PER_S) };
+	return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S),
+				 .tv_nsec = (long)(at % NS_PER_S)};
 }
 
 /* Sleep until there is something to do. False: stop. Under the mutex. */
@@ -260,7 +264,7 @@ int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result
 
 	if (!waiter)
 		return -ENOMEM;
-	*waiter = (struct sync_waiter){ .done = done, .ctx = ctx };
+	*waiter = (struct sync_waiter){.done = done, .ctx = ctx};
 	pthread_mutex_lock(&flusher->mutex);
 	waiter->next = flusher->waiters;
 	flusher->waiters = waiter;
@@ -302,9 +306,8 @@ int fx_flusher_start(struct feox_store *store)
 /* The last record of the chain: nothing was written after it. */
 static int write_clean(struct feox_store *store)
 {
-	struct fx_write_queue writes = { .store = store };
-	struct fx_journal_header header = { .type = FX_JOURNAL_COMMIT,
-					    .flags = FX_JOURNAL_CLEAN };
+	struct fx_write_queue writes = {.store = store};
+	struct fx_journal_header header = {.type = FX_JOURNAL_COMMIT, .flags = FX_JOURNAL_CLEAN};
 	struct fx_journal_writer w;
 	uint8_t *buffer = fx_write_buffer(FX_BLOCK);
 	int err = buffer ? 0 : -ENOMEM, end;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* format.c - a fresh store on an empty device: an empty chain, then the superblocks that name it. */
+/* format.c - a fresh store on an empty device: an empty chain, then the superblocks that name it.
+ */
 #include "recovery.h"
 
 #include "extent.h"
@@ -40,9 +41,9 @@ int fx_store_format(struct feox_store *store, char separator, struct feox_diag *
 	struct fx_superblock *super = &store->super;
 	int err;
 
-	*super = (struct fx_superblock){ .blocks = store->device->size / FX_BLOCK,
-					 .created_ns = fx_clock_now(&store->clock),
-					 .separator = separator };
+	*super = (struct fx_superblock){.blocks = store->device->size / FX_BLOCK,
+					.created_ns = fx_clock_now(&store->clock),
+					.separator = separator};
 	err = fill_random(super->uuid, sizeof(super->uuid));
 	if (!err)
 		err = fill_random(&super->hash_seed, sizeof(super->hash_seed));
@@ -52,8 +53,8 @@ int fx_store_format(struct feox_store *store, char separator, struct feox_diag *
 		err = fx_map_create(store);
 	if (!err)
 		err = fx_space_free(store->space,
-				    (struct fx_run){ .start = FX_DATA_START,
-						     .blocks = super->blocks - FX_DATA_START });
+				    (struct fx_run){.start = FX_DATA_START,
+						    .blocks = super->blocks - FX_DATA_START});
 	if (!err)
 		err = fx_chain_checkpoint(store, store->chain);
 	return err ? fx_diag(diag, err, "cannot make a store: %s", strerror(-err)) : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * iter.c - ranges: keys come from the ordered index in batches that are copied out, each is then
- * looked up in the hash index, which alone knows whether it lives. Nothing is held between calls but
- * the position (a key) and the pinned value of the last item.
+ * looked up in the hash index, which alone knows whether it lives. Nothing is held between calls
+ * but the position (a key) and the pinned value of the last item.
  */
 #include "commit.h"
 
@@ -16,8 +16,8 @@
 #define BATCH_FIRST 8u /* keys of the first batch: most iterators only look at a few */
 #define BATCH_MAX   512u
 
-#define ITER_FLAGS                                                              \
-	(FEOX_NOWAIT | FEOX_ITER_REVERSE | FEOX_ITER_KEYS_ONLY | FEOX_ITER_FROM_EXCLUSIVE | \
+#define ITER_FLAGS                                                                                 \
+	(FEOX_NOWAIT | FEOX_ITER_REVERSE | FEOX_ITER_KEYS_ONLY | FEOX_ITER_FROM_EXCLUSIVE |        \
 	 FEOX_ITER_TO_EXCLUSIVE)
 
 /* A side of the range. */
@@ -37,9 +37,9 @@ struct feox_iter {
 	struct bound position;
 	size_t position_capacity;
 	struct fx_key_batch batch;
-	size_t taken;	 /* of batch.count */
-	size_t at;	 /* offset of the next key in batch.keys */
-	size_t batch_max; /* keys to ask for */
+	size_t taken;		 /* of batch.count */
+	size_t at;		 /* offset of the next key in batch.keys */
+	size_t batch_max;	 /* keys to ask for */
 	struct feox_value value; /* of the last item */
 };
 
@@ -52,7 +52,7 @@ static int bound_set(struct bound *bound, const void *key, size_t size, bool inc
 	if (size)
 		memcpy(copy, key, size);
 	free(bound->key);
-	*bound = (struct bound){ .key = copy, .size = size, .inclusive = inclusive };
+	*bound = (struct bound){.key = copy, .size = size, .inclusive = inclusive};
 	return 0;
 }
 
@@ -139,7 +139,7 @@ static int position_set(struct feox_iter *iter, const void *key, size_t size, bo
 FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_options *options,
 			    struct feox_iter **ret_iter)
 {
-	static const struct feox_iter_options everything = { 0 };
+	static const struct feox_iter_options everything = {0};
 	const struct feox_iter_options *o = options ? options : &everything;
 	struct feox_iter *iter;
 	const struct bound *start;
@@ -217,7 +217,7 @@ static int resolve(struct feox_iter *iter, const uint8_t *key, size_t size, stru
 {
 	int err;
 
-	*item = (struct feox_item){ .key = key, .key_size = size };
+	*item = (struct feox_item){.key = key, .key_size = size};
 	if (iter->flags & FEOX_ITER_KEYS_ONLY) {
 		struct fx_record *record;
 

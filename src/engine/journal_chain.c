@@ -7,9 +7,9 @@
  * in front of that block, the link is written and synced, then the record opens a new segment that
  * is long enough.
  *
- * A new chain is written beside the old one, generation + 1, beginning with a checkpoint: parts with
- * the state of all extents, then an end record. It becomes the store's when a superblock that names
- * it is durable; only after both copies are, the old chain's blocks are freed (I10).
+ * A new chain is written beside the old one, generation + 1, beginning with a checkpoint: parts
+ * with the state of all extents, then an end record. It becomes the store's when a superblock that
+ * names it is durable; only after both copies are, the old chain's blocks are freed (I10).
  */
 #include "journal_chain.h"
 
@@ -27,7 +27,7 @@
 void fx_chain_free(struct fx_chain *chain)
 {
 	free(chain->runs);
-	*chain = (struct fx_chain){ 0 };
+	*chain = (struct fx_chain){0};
 }
 
 int fx_chain_add_segment(struct fx_chain *chain, struct fx_run run)
@@ -68,7 +68,8 @@ static int allocate_segment(struct feox_store *store, uint64_t blocks, struct fx
 	return err;
 }
 
-/* ---- Ceilings ---------------------------------------------------------------------------------- */
+/* ---- Ceilings ----------------------------------------------------------------------------------
+ */
 
 uint64_t fx_version_highest(struct feox_store *store)
 {
@@ -108,13 +109,14 @@ void fx_ceilings_publish(struct feox_store *store, const struct fx_journal_heade
 	atomic_store_explicit(&store->id_ceiling, header->id_ceiling, memory_order_release);
 }
 
-/* ---- Appending --------------------------------------------------------------------------------- */
+/* ---- Appending ---------------------------------------------------------------------------------
+ */
 
 static int write_record(struct feox_store *store, struct fx_chain *chain,
 			struct fx_write_queue *writes, struct fx_journal_writer *w,
 			struct fx_journal_header *header)
 {
-	struct fx_run place = { .start = chain->segment.start + chain->used };
+	struct fx_run place = {.start = chain->segment.start + chain->used};
 	size_t size;
 
 	header->generation = chain->generation;
@@ -131,7 +133,7 @@ static int write_record(struct feox_store *store, struct fx_chain *chain,
 static int link_segment(struct feox_store *store, struct fx_chain *chain,
 			struct fx_write_queue *writes, uint64_t blocks, bool sync)
 {
-	struct fx_journal_header header = { .type = FX_JOURNAL_COMMIT };
+	struct fx_journal_header header = {.type = FX_JOURNAL_COMMIT};
 	struct fx_journal_writer w;
 	struct fx_run run;
 	uint8_t *buffer = fx_write_buffer(FX_BLOCK);
@@ -170,13 +172,14 @@ int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_
 	return write_record(store, chain, writes, w, header);
 }
 
-/* ---- Checkpoint -------------------------------------------------------------------------------- */
+/* ---- Checkpoint --------------------------------------------------------------------------------
+ */
 
 static int append_part(struct feox_store *store, struct fx_chain *chain,
 		       struct fx_write_queue *writes, struct fx_journal_writer *w,
 		       enum fx_journal_type type)
 {
-	struct fx_journal_header header = { .type = type };
+	struct fx_journal_header header = {.type = type};
 
 	fx_ceilings_set(store, &header);
 	return fx_chain_append(store, chain, writes, w, &header, false);
@@ -195,7 +198,7 @@ static void put_state(struct fx_journal_writer *w, const struct fx_extent *exten
 	struct fx_journal_run runs[FX_EXTENT_RUNS_MAX];
 
 	for (uint32_t i = 0; i < extent->run_count; i++)
-		runs[i] = (struct fx_journal_run){ extent->runs[i].start, extent->runs[i].blocks };
+		runs[i] = (struct fx_journal_run){extent->runs[i].start, extent->runs[i].blocks};
 	fx_journal_put_extent(w, &e, runs, extent->live);
 }
 
@@ -243,7 +246,7 @@ static int write_end(struct feox_store *store, struct fx_chain *chain,
 static int write_checkpoint(struct feox_store *store, struct fx_chain *chain,
 			    struct fx_journal_header *header)
 {
-	struct fx_write_queue writes = { .store = store };
+	struct fx_write_queue writes = {.store = store};
 	uint32_t cursor = 0;
 	struct fx_extent *extent = fx_extent_table_next(store->extents, &cursor);
 	int err = 0, end;
@@ -284,9 +287,8 @@ int fx_superblocks_write(struct feox_store *store)
 
 int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain)
 {
-	struct fx_chain new = { .generation = store->super.chain_generation + 1,
-				.next_sequence = 1 };
-	struct fx_journal_header header = { 0 };
+	struct fx_chain new = {.generation = store->super.chain_generation + 1, .next_sequence = 1};
+	struct fx_journal_header header = {0};
 	struct fx_run first;
 	/* A first guess; what does not fit links on. */
 	uint64_t blocks = chain->checkpoint_blocks + 8;

@@ -139,11 +139,11 @@ int fx_load_records(struct feox_store *store,
 		    void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
 		    struct feox_diag *diag)
 {
-	struct load load = { .store = store,
-			     .diag = diag,
-			     .progress = progress,
-			     .progress_ctx = progress_ctx,
-			     .total = fx_extent_table_live_records(store->extents) };
+	struct load load = {.store = store,
+			    .diag = diag,
+			    .progress = progress,
+			    .progress_ctx = progress_ctx,
+			    .total = fx_extent_table_live_records(store->extents)};
 	struct fx_extent *extent;
 	uint32_t cursor = 0;
 	int err = 0;

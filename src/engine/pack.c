@@ -11,9 +11,7 @@
 void fx_pack_begin(struct fx_pack *pack, struct feox_store *store, struct fx_write_queue *writes,
 		   uint64_t next_sequence)
 {
-	*pack = (struct fx_pack){ .store = store,
-				  .writes = writes,
-				  .next_sequence = next_sequence };
+	*pack = (struct fx_pack){.store = store, .writes = writes, .next_sequence = next_sequence};
 }
 
 void fx_pack_free(struct fx_pack *pack)
@@ -88,8 +86,8 @@ static void put_value(struct feox_store *store, uint64_t sequence, uint8_t *buff
 		n = n < FX_SLICE ? n : FX_SLICE;
 		memcpy(buffer + data + done, value + done, n);
 		fx_put_u64(buffer + at + done / FX_SLICE * 8,
-			   fx_value_checksum(store->store_seed, sequence, data + done,
-					     value + done, n));
+			   fx_value_checksum(store->store_seed, sequence, data + done, value + done,
+					     n));
 	}
 }
 
@@ -113,7 +111,8 @@ static void fill(struct fx_pack *pack, uint8_t *buffer, uint64_t sequence, uint6
 		put_value(pack->store, sequence, buffer, value_at, pack->records[i]);
 		value_at += value_room(pack->records[i]);
 	}
-	fx_extent_header_encode(&header, pack->store->super.uuid, buffer + FX_EXTENT_HEADER, buffer);
+	fx_extent_header_encode(&header, pack->store->super.uuid, buffer + FX_EXTENT_HEADER,
+				buffer);
 }
 
 static int remember(struct fx_pack *pack, struct fx_extent *extent)
@@ -138,10 +137,10 @@ static void set_locations(struct fx_pack *pack, const struct fx_extent *extent)
 
 	for (uint32_t i = 0; i < pack->count; i++) {
 		/* Release: who reads the location finds the extent in the table. */
-		atomic_store_explicit(&pack->records[i]->location,
-				      fx_location_make(extent->number, i,
-						       (uint32_t)(at / FX_VALUE_UNIT)),
-				      memory_order_release);
+		atomic_store_explicit(
+			&pack->records[i]->location,
+			fx_location_make(extent->number, i, (uint32_t)(at / FX_VALUE_UNIT)),
+			memory_order_release);
 		at += value_room(pack->records[i]);
 	}
 }

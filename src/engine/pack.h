@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pack.h - records -> extents: small ones together, large ones each in an extent of its own, written
- * to free space only (I1). The flusher's thread.
+ * pack.h - records -> extents: small ones together, large ones each in an extent of its own,
+ * written to free space only (I1). The flusher's thread.
  */
 #ifndef FX_PACK_H
 #define FX_PACK_H

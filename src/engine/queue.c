@@ -28,7 +28,8 @@ void fx_queue_destroy(struct fx_queue *queue)
 	pthread_mutex_destroy(&queue->mutex);
 }
 
-/* Add to both counts, or to none: the counts never pass their limits but for one oversized batch. */
+/* Add to both counts, or to none: the counts never pass their limits but for one oversized batch.
+ */
 static bool try_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes)
 {
 	uint64_t r = atomic_fetch_add(&queue->records, records);
@@ -102,7 +103,7 @@ struct fx_window fx_queue_enter(struct fx_queue *queue)
 		 */
 		atomic_fetch_add(&shard->writers[parity], 1);
 		if (atomic_load(&queue->epoch) == epoch)
-			return (struct fx_window){ .shard = shard, .parity = parity };
+			return (struct fx_window){.shard = shard, .parity = parity};
 		atomic_fetch_sub(&shard->writers[parity], 1);
 	}
 }

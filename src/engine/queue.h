@@ -10,7 +10,8 @@
  * not older than A's: the cut is closed under what writers saw (the epochs of Silo, Tu et al.,
  * SOSP 2013).
  *
- * Sharded by CPU at entry; a push is one compare-and-swap on the shard's list of that epoch's parity.
+ * Sharded by CPU at entry; a push is one compare-and-swap on the shard's list of that epoch's
+ * parity.
  */
 #ifndef FX_QUEUE_H
 #define FX_QUEUE_H
@@ -22,11 +23,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FX_QUEUE_SHARDS	     16u
-#define FX_QUEUE_RECORDS_MAX ((uint64_t)1 << 18)	/* admitted and not yet durable */
-#define FX_QUEUE_BYTES_MAX   ((uint64_t)256 << 20) /* one oversized batch is let in alone */
-#define FX_QUEUE_WAKE_RECORDS 1024u		/* a flush starts early at these */
-#define FX_QUEUE_WAKE_BYTES  ((uint64_t)16 << 20)
+#define FX_QUEUE_SHARDS	      16u
+#define FX_QUEUE_RECORDS_MAX  ((uint64_t)1 << 18)   /* admitted and not yet durable */
+#define FX_QUEUE_BYTES_MAX    ((uint64_t)256 << 20) /* one oversized batch is let in alone */
+#define FX_QUEUE_WAKE_RECORDS 1024u		    /* a flush starts early at these */
+#define FX_QUEUE_WAKE_BYTES   ((uint64_t)16 << 20)
 
 struct fx_queue_shard {
 	_Atomic uint64_t writers[2]; /* inside a window, by epoch parity */

@@ -44,7 +44,8 @@ static bool is_misuse(const struct feox_store *store, const void *key, size_t ke
 	       (flags & ~(unsigned int)FEOX_NOWAIT);
 }
 
-/* ---- Cold values ------------------------------------------------------------------------------- */
+/* ---- Cold values -------------------------------------------------------------------------------
+ */
 
 void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold)
 {
@@ -56,7 +57,7 @@ void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_c
 	fx_record_ref(record);
 	if (extent)
 		fx_extent_pin(extent);
-	*ret_cold = (struct fx_cold){ .record = record, .extent = extent, .location = location };
+	*ret_cold = (struct fx_cold){.record = record, .extent = extent, .location = location};
 }
 
 void fx_cold_unpin(struct feox_store *store, struct fx_cold *cold)
@@ -65,7 +66,7 @@ void fx_cold_unpin(struct feox_store *store, struct fx_cold *cold)
 		fx_extent_unpin(cold->extent);
 	if (cold->record)
 		fx_record_unref(store->slab, cold->record);
-	*cold = (struct fx_cold){ 0 };
+	*cold = (struct fx_cold){0};
 }
 
 static int read_cold(struct feox_store *store, const struct fx_cold *cold, uint64_t offset,
@@ -95,15 +96,16 @@ int fx_cold_load(struct feox_store *store, const struct fx_cold *cold)
 		return -ENOMEM;
 	err = read_cold(store, cold, 0, value->bytes, record->value_size);
 	/* Release: who sees the pointer sees the bytes. A faster loader's value is as good. */
-	if (!err && atomic_compare_exchange_strong_explicit(&record->value, &expected, value,
-							    memory_order_release,
-							    memory_order_relaxed))
+	if (!err &&
+	    atomic_compare_exchange_strong_explicit(&record->value, &expected, value,
+						    memory_order_release, memory_order_relaxed))
 		return 0;
 	fx_value_unref(store->slab, value);
 	return err;
 }
 
-/* ---- Get --------------------------------------------------------------------------------------- */
+/* ---- Get ---------------------------------------------------------------------------------------
+ */
 
 /* Fill value from a record that is resident, and pin what data points into. */
 static void pin_value(struct feox_store *store, struct fx_record *record, struct feox_value *value)
@@ -178,10 +180,11 @@ FEOX_API void feox_value_release(struct feox_store *store, struct feox_value *va
 	else
 		fx_record_unref(store->slab, (struct fx_record *)pin);
 	atomic_fetch_sub_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
-	*value = (struct feox_value){ 0 };
+	*value = (struct feox_value){0};
 }
 
-/* ---- Read, stat -------------------------------------------------------------------------------- */
+/* ---- Read, stat --------------------------------------------------------------------------------
+ */
 
 static size_t slice_size(uint64_t value_size, uint64_t offset, size_t size)
 {
@@ -211,8 +214,7 @@ static int copy_slice(struct feox_store *store, uint64_t hash, const void *key, 
 		} else if (*size) {
 			struct fx_value *large =
 				atomic_load_explicit(&record->value, memory_order_acquire);
-			const uint8_t *data = large ? large->bytes :
-						      fx_record_inline_value(record);
+			const uint8_t *data = large ? large->bytes : fx_record_inline_value(record);
 
 			memcpy(buffer, data + offset, *size);
 		}
@@ -248,8 +250,8 @@ FEOX_API int feox_read(struct feox_store *store, const void *key, size_t key_siz
 
 	if (is_misuse(store, key, key_size, flags) || (!buffer && size) || !ret_size)
 		return -EINVAL;
-	err = copy_slice(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size,
-			 offset, buffer, &size, &version, &cold);
+	err = copy_slice(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size, offset,
+			 buffer, &size, &version, &cold);
 	if (err == 1) {
 		err = flags & FEOX_NOWAIT ? -EAGAIN : copy_cold(store, &cold, offset, buffer, size);
 		fx_cold_unpin(store, &cold);
@@ -277,10 +279,10 @@ FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_siz
 	if (record) {
 		size_t n = record->metadata_size;
 
-		*ret_stat = (struct feox_stat){ .size = record->value_size,
-						.version = record->version,
-						.expiry_ns = record->expiry_ns,
-						.metadata_size = n };
+		*ret_stat = (struct feox_stat){.size = record->value_size,
+					       .version = record->version,
+					       .expiry_ns = record->expiry_ns,
+					       .metadata_size = n};
 		if (n > metadata_capacity)
 			n = metadata_capacity;
 		if (n)

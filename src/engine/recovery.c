@@ -11,8 +11,8 @@
  *   map            extents that are left, the chain's segments: taken out of the free space, where
  *                  an overlap is damage (I3)
  *   records        load.c
- *   new chain      a writable store begins with a checkpoint of what was found. Until its superblock
- *                  is written nothing on disk has changed: a crash in here finds the same again (I6)
+ *   new chain      a writable store begins with a checkpoint of what was found. Until its
+ * superblock is written nothing on disk has changed: a crash in here finds the same again (I6)
  *
  * The image is not trusted: every number is checked before it is used.
  */
@@ -44,11 +44,12 @@ static int damaged(struct walk *walk, const char *what, uint64_t block)
 		       (unsigned long long)block);
 }
 
-/* ---- Superblock -------------------------------------------------------------------------------- */
+/* ---- Superblock --------------------------------------------------------------------------------
+ */
 
 static int read_superblock(struct feox_store *store, struct feox_diag *diag)
 {
-	const char *why[2] = { NULL, NULL };
+	const char *why[2] = {NULL, NULL};
 	struct fx_superblock super[2];
 	uint8_t block[FX_SUPER_SIZE];
 	int err[2];
@@ -74,7 +75,8 @@ static int read_superblock(struct feox_store *store, struct feox_diag *diag)
 	return 0;
 }
 
-/* ---- Applying a record ------------------------------------------------------------------------- */
+/* ---- Applying a record -------------------------------------------------------------------------
+ */
 
 static bool run_is_valid(const struct feox_store *store, uint64_t start, uint64_t blocks)
 {
@@ -93,7 +95,7 @@ static bool read_runs(const struct feox_store *store, const struct fx_journal_ex
 
 		if (!run_is_valid(store, run.start, run.blocks))
 			return false;
-		runs[i] = (struct fx_run){ run.start, run.blocks };
+		runs[i] = (struct fx_run){run.start, run.blocks};
 		bytes += run.blocks * FX_BLOCK;
 	}
 	return e->bytes <= bytes && e->bytes >= FX_EXTENT_HEADER &&
@@ -188,9 +190,9 @@ static int apply(struct walk *walk)
 		if (more == 1)
 			err = apply_section(walk, &r);
 	if (!err && more < 0)
-		err = more == -ENOTSUP ?
-			      fx_diag(walk->diag, -ENOTSUP, "written by a newer version") :
-			      damaged(walk, "a journal record that makes no sense", h->block);
+		err = more == -ENOTSUP
+			      ? fx_diag(walk->diag, -ENOTSUP, "written by a newer version")
+			      : damaged(walk, "a journal record that makes no sense", h->block);
 	if (h->type == FX_JOURNAL_END)
 		walk->checkpointed = true;
 	walk->clean = h->flags & FX_JOURNAL_CLEAN;
@@ -200,7 +202,8 @@ static int apply(struct walk *walk)
 	return err;
 }
 
-/* ---- Walking the chain ------------------------------------------------------------------------- */
+/* ---- Walking the chain -------------------------------------------------------------------------
+ */
 
 /* The record at the chain's position into a new buffer: 0, -EUCLEAN: there is none, -ENOMEM. */
 static int read_record(struct walk *walk, uint8_t **ret_record, struct fx_journal_header *header)
@@ -212,8 +215,8 @@ static int read_record(struct walk *walk, uint8_t **ret_record, struct fx_journa
 	FX_AUTO_FREE uint8_t *bytes = NULL;
 	uint8_t first[FX_BLOCK];
 	const char *why;
-	int err = left ? fx_device_read(store->device, first, sizeof(first), block * FX_BLOCK) :
-			 -EUCLEAN;
+	int err = left ? fx_device_read(store->device, first, sizeof(first), block * FX_BLOCK)
+		       : -EUCLEAN;
 
 	if (!err)
 		err = fx_journal_header_decode(first, store->super.uuid, chain->generation,
@@ -241,8 +244,8 @@ static int step(struct walk *walk, const struct fx_journal_header *header)
 		return 0;
 	if (!run_is_valid(walk->store, header->next_block, header->next_blocks))
 		return damaged(walk, "the journal leads outside of the store", header->block);
-	return fx_chain_add_segment(
-		chain, (struct fx_run){ header->next_block, header->next_blocks });
+	return fx_chain_add_segment(chain,
+				    (struct fx_run){header->next_block, header->next_blocks});
 }
 
 /* Is there a whole record of this chain, later than the one that cannot be read? */
@@ -327,8 +330,8 @@ static int walk_chain(struct walk *walk)
 
 	store->chain->generation = store->super.chain_generation;
 	store->chain->next_sequence = 1;
-	err = fx_chain_add_segment(store->chain, (struct fx_run){ store->super.chain_block,
-								  store->super.chain_blocks });
+	err = fx_chain_add_segment(
+		store->chain, (struct fx_run){store->super.chain_block, store->super.chain_blocks});
 	while (!err) {
 		err = read_record(walk, &record, &header);
 		if (err)
@@ -342,8 +345,8 @@ static int walk_chain(struct walk *walk)
 			err = step(walk, &header);
 	}
 	if (err != -EUCLEAN || !walk->record)
-		return err == -EUCLEAN ? damaged(walk, "no journal", store->super.chain_block) :
-					 err;
+		return err == -EUCLEAN ? damaged(walk, "no journal", store->super.chain_block)
+				       : err;
 	if (walk->diag && walk->diag->text[0])
 		return err; /* apply() or step() has said what is wrong */
 	err = look_beyond(walk);
@@ -359,7 +362,8 @@ static int walk_chain(struct walk *walk)
 	return err;
 }
 
-/* ---- The map ----------------------------------------------------------------------------------- */
+/* ---- The map -----------------------------------------------------------------------------------
+ */
 
 static void forget_run(void *ctx, struct fx_run run)
 {
@@ -371,9 +375,9 @@ static int take_runs(struct walk *walk, const struct fx_run *runs, size_t count)
 		int err = fx_space_take(walk->store->space, runs[i]);
 
 		if (err)
-			return err == -ENOENT ? damaged(walk, "two owners of one block",
-							runs[i].start) :
-						err;
+			return err == -ENOENT
+				       ? damaged(walk, "two owners of one block", runs[i].start)
+				       : err;
 	}
 	return 0;
 }
@@ -389,7 +393,7 @@ static int build_map(struct walk *walk)
 	fx_epoch_drain(store->epoch);
 	fx_extent_table_reap(store->extents, forget_run, NULL);
 	err = fx_space_free(store->space,
-			    (struct fx_run){ FX_DATA_START, store->super.blocks - FX_DATA_START });
+			    (struct fx_run){FX_DATA_START, store->super.blocks - FX_DATA_START});
 	if (!err)
 		err = take_runs(walk, store->chain->runs, store->chain->run_count);
 	while (!err && (extent = fx_extent_table_next(store->extents, &cursor)))
@@ -412,8 +416,8 @@ int fx_store_recover(struct feox_store *store,
 		     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
 		     struct feox_diag *diag)
 {
-	struct feox_diag scratch = { "" };
-	struct walk walk = { .store = store, .diag = diag ? diag : &scratch };
+	struct feox_diag scratch = {""};
+	struct walk walk = {.store = store, .diag = diag ? diag : &scratch};
 	int err = read_superblock(store, walk.diag);
 
 	if (err)

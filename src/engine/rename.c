@@ -4,9 +4,9 @@
  *
  * rename_prefix() must see a set of keys that stands still. It holds the batch gate exclusively (no
  * other batch runs) and raises the prefix gate: single-key writers below either prefix look at it
- * inside their epoch section and wait outside. After one grace period every writer that had not seen
- * it is done; then the keys are collected and moved as one transaction. Readers notice nothing but
- * the one store that commits it.
+ * inside their epoch section and wait outside. After one grace period every writer that had not
+ * seen it is done; then the keys are collected and moved as one transaction. Readers notice nothing
+ * but the one store that commits it.
  */
 #include "batch.h"
 
@@ -22,8 +22,8 @@ struct fx_prefix_gate {
 	size_t size[2];
 };
 
-#define RENAME_FLAGS                                                            \
-	(FEOX_NOWAIT | FEOX_IF_VERSION | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE | \
+#define RENAME_FLAGS                                                                               \
+	(FEOX_NOWAIT | FEOX_IF_VERSION | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE |            \
 	 FEOX_RENAME_METADATA)
 #define PREFIX_FLAGS (FEOX_NOWAIT | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE)
 
@@ -31,7 +31,7 @@ FEOX_API int feox_rename(struct feox_store *store, const void *from, size_t from
 			 const void *to, size_t to_size, const struct feox_rename_options *options)
 {
 	unsigned int flags = options ? options->flags : 0;
-	struct feox_batch batch = { .store = store };
+	struct feox_batch batch = {.store = store};
 	struct feox_stat stat;
 	int err;
 
@@ -49,7 +49,8 @@ FEOX_API int feox_rename(struct feox_store *store, const void *from, size_t from
 	return err;
 }
 
-/* ---- The gate ---------------------------------------------------------------------------------- */
+/* ---- The gate ----------------------------------------------------------------------------------
+ */
 
 static bool gate_covers(const struct fx_prefix_gate *gate, const void *key, size_t key_size)
 {
@@ -87,7 +88,8 @@ static void gate_lower(struct feox_store *store)
 	fx_epoch_synchronize(); /* nobody looks at the gate's memory any more */
 }
 
-/* ---- Moving a prefix --------------------------------------------------------------------------- */
+/* ---- Moving a prefix ---------------------------------------------------------------------------
+ */
 
 struct move {
 	struct feox_store *store;
@@ -147,7 +149,7 @@ static int add_target(struct move *m, const struct feox_item *item)
 /* With EXCHANGE: keys without a namesake move, pairs change places; each pair is added once. */
 static int add_exchange(struct move *m, const struct feox_item *item, bool back)
 {
-	struct feox_rename_options options = { .flags = FEOX_RENAME_EXCHANGE };
+	struct feox_rename_options options = {.flags = FEOX_RENAME_EXCHANGE};
 	size_t old_size = back ? m->to_size : m->from_size;
 	size_t new_size = back ? m->from_size : m->to_size;
 	size_t rest = item->key_size - old_size;
@@ -195,8 +197,8 @@ static int collect_side(struct move *m, bool target)
 
 static int move_keys(struct move *m)
 {
-	struct fx_prefix_gate gate = { .prefix = { m->from, m->to },
-				       .size = { m->from_size, m->to_size } };
+	struct fx_prefix_gate gate = {.prefix = {m->from, m->to},
+				      .size = {m->from_size, m->to_size}};
 	int err;
 
 	gate_raise(m->store, &gate);
@@ -216,16 +218,16 @@ FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size
 				const struct feox_rename_options *options, struct feox_batch *batch,
 				uint64_t *ret_moved)
 {
-	struct feox_batch own = { .store = store };
-	struct move m = { .store = store,
-			  .batch = batch ? batch : &own,
-			  .from = from,
-			  .to = to,
-			  .from_size = from_size,
-			  .to_size = to_size,
-			  .flags = options ? options->flags : 0,
-			  .max_keys = options && options->max_keys ? options->max_keys :
-								     FEOX_BATCH_MAX / 2 };
+	struct feox_batch own = {.store = store};
+	struct move m = {.store = store,
+			 .batch = batch ? batch : &own,
+			 .from = from,
+			 .to = to,
+			 .from_size = from_size,
+			 .to_size = to_size,
+			 .flags = options ? options->flags : 0,
+			 .max_keys = options && options->max_keys ? options->max_keys
+								  : FEOX_BATCH_MAX / 2};
 	int err;
 
 	if (!store || !from || !to || (m.flags & ~(unsigned int)PREFIX_FLAGS) ||

@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-#define ENTRY_MAX	 28u		    /* fixed bytes of a directory entry */
+#define ENTRY_MAX	 28u		     /* fixed bytes of a directory entry */
 #define RESERVED_KEY_MAX ((size_t)20 * 1024) /* key and metadata of a reservation */
 #define PACKED_MAX	 ((uint64_t)32 * 1024)
 

@@ -12,11 +12,11 @@ struct fx_counters *fx_counters(struct feox_store *store)
 	return &store->counters[(cpu < 0 ? 0u : (unsigned int)cpu) % FX_STAT_SHARDS];
 }
 
-#define SUM(field)                                                                               \
-	do {                                                                                     \
-		for (unsigned int i_ = 0; i_ < FX_STAT_SHARDS; i_++)                             \
-			s.field += atomic_load_explicit(&store->counters[i_].field,              \
-							memory_order_relaxed);                   \
+#define SUM(field)                                                                                 \
+	do {                                                                                       \
+		for (unsigned int i_ = 0; i_ < FX_STAT_SHARDS; i_++)                               \
+			s.field += atomic_load_explicit(&store->counters[i_].field,                \
+							memory_order_relaxed);                     \
 	} while (0)
 
 #define IO(field) s.field = atomic_load_explicit(&store->io.field, memory_order_relaxed)
@@ -27,8 +27,8 @@ int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring)
 
 	for (unsigned int i = 0; i < FX_STAT_SHARDS; i++) {
 		keys += atomic_load_explicit(&store->counters[i].keys, memory_order_relaxed);
-		expiring += atomic_load_explicit(&store->counters[i].expiring,
-						 memory_order_relaxed);
+		expiring +=
+			atomic_load_explicit(&store->counters[i].expiring, memory_order_relaxed);
 	}
 	if (ret_expiring)
 		*ret_expiring = expiring;
@@ -37,7 +37,7 @@ int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring)
 
 FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 {
-	struct feox_stats s = { 0 };
+	struct feox_stats s = {0};
 
 	if (!store || !ret_stats)
 		return -EINVAL;

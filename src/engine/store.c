@@ -26,10 +26,11 @@
 #define CLOSING_WAIT_MS	       60000u
 #define LOG_MAX		       512u
 
-#define OPEN_FLAGS                                                                  \
+#define OPEN_FLAGS                                                                                 \
 	(FEOX_OPEN_CREATE | FEOX_OPEN_READ_ONLY | FEOX_OPEN_NO_URING | FEOX_OPEN_NO_SWEEPER)
 
-/* ---- Saying things ----------------------------------------------------------------------------- */
+/* ---- Saying things -----------------------------------------------------------------------------
+ */
 
 int fx_diag(struct feox_diag *diag, int err, const char *format, ...)
 {
@@ -74,7 +75,8 @@ int fx_store_writable(struct feox_store *store)
 	return 0;
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------- */
+/* ---- Opening -----------------------------------------------------------------------------------
+ */
 
 static int check_options(const struct feox_options *o, struct feox_diag *diag)
 {
@@ -89,8 +91,7 @@ static int check_options(const struct feox_options *o, struct feox_diag *diag)
 	if (o->flush_interval_ns > FLUSH_INTERVAL_MAX)
 		return fx_diag(diag, -EINVAL, "the flush interval may be an hour at most");
 	if (o->separator && (strchr("%=+.", o->separator) || o->separator < '!' ||
-			     o->separator > '~' ||
-			     (o->separator >= '0' && o->separator <= '9') ||
+			     o->separator > '~' || (o->separator >= '0' && o->separator <= '9') ||
 			     ((o->separator | 32) >= 'a' && (o->separator | 32) <= 'z')))
 		return fx_diag(diag, -EINVAL,
 			       "the separator must be one punctuation byte other than %% = + .");
@@ -193,8 +194,8 @@ static int open_device(struct feox_store *store, const struct feox_options *o,
 	err = fx_lock_acquire(&store->lock, o->path, store->read_only, CLOSING_WAIT_MS);
 	if (err)
 		return fx_diag(diag, err,
-			       err == -EBUSY ? "the store is in use by another process" :
-					       "cannot lock: %s",
+			       err == -EBUSY ? "the store is in use by another process"
+					     : "cannot lock: %s",
 			       strerror(-err));
 	err = fx_device_open(o->path, flags & ~(unsigned int)FX_DEVICE_CREATE, &store->device);
 	return err ? fx_diag(diag, err, "cannot open: %s", strerror(-err)) : 0;
@@ -259,8 +260,8 @@ FEOX_API int feox_open(const struct feox_options *options, struct feox_store **r
 	if (err)
 		fx_diag(diag, err, "%s", strerror(-err));
 	else
-		err = store->persistent ? open_persistent(store, options, diag) :
-					  open_memory(store);
+		err = store->persistent ? open_persistent(store, options, diag)
+					: open_memory(store);
 	if (!err && !store->read_only && !(options->flags & FEOX_OPEN_NO_SWEEPER))
 		err = fx_sweeper_start(store);
 	if (err) {
@@ -273,7 +274,8 @@ FEOX_API int feox_open(const struct feox_options *options, struct feox_store **r
 	return 0;
 }
 
-/* ---- Closing ----------------------------------------------------------------------------------- */
+/* ---- Closing -----------------------------------------------------------------------------------
+ */
 
 /* Nobody reads any more: free what the slots have, and what never became durable behind it. */
 static void release_record(void *ctx, fx_slot *slot, fx_word word)
@@ -352,7 +354,8 @@ FEOX_API int feox_close(struct feox_store *store)
 	return err;
 }
 
-/* ---- Durability, numbers given out -------------------------------------------------------------- */
+/* ---- Durability, numbers given out --------------------------------------------------------------
+ */
 
 /* Is what key is now durable already? */
 static bool is_durable(struct feox_store *store, const void *key, size_t key_size)
@@ -409,7 +412,7 @@ static void wake_waiter(void *ctx, int result)
 
 FEOX_API int feox_sync_key(struct feox_store *store, const void *key, size_t key_size)
 {
-	struct waiter w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 };
+	struct waiter w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
 	int err = feox_sync_async(store, key, key_size, wake_waiter, &w);
 
 	if (err)

@@ -44,10 +44,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define FX_VERSION_SHARDS  64u
-#define FX_VERSION_MAX	   ((uint64_t)INT64_MAX)
+#define FX_VERSION_SHARDS   64u
+#define FX_VERSION_MAX	    ((uint64_t)INT64_MAX)
 #define FX_VERSION_AHEAD_NS (UINT64_C(60) * 1000000000) /* ceiling above the clock */
-#define FX_ID_AHEAD	   (UINT64_C(1) << 24)		/* ids a commit record allows */
+#define FX_ID_AHEAD	    (UINT64_C(1) << 24)		/* ids a commit record allows */
 
 #define FX_STAT_SHARDS 16u
 
@@ -89,10 +89,10 @@ struct feox_store {
 
 	/* Changes on their way to disk (persistent stores). */
 	struct fx_queue queue;
-	_Atomic uint64_t disk_reserved;	   /* bytes promised to queued and future puts */
-	_Atomic uint64_t memory_reserved;  /* bytes promised to future puts */
-	_Atomic uint64_t disk_free;	   /* bytes of free blocks, kept by the flusher */
-	_Atomic int failed;		   /* 0, or the negative errno that made it read-only */
+	_Atomic uint64_t disk_reserved;	  /* bytes promised to queued and future puts */
+	_Atomic uint64_t memory_reserved; /* bytes promised to future puts */
+	_Atomic uint64_t disk_free;	  /* bytes of free blocks, kept by the flusher */
+	_Atomic int failed;		  /* 0, or the negative errno that made it read-only */
 	struct fx_flusher *flusher;
 	struct fx_sweeper *sweeper;
 
@@ -120,7 +120,8 @@ struct feox_store {
 	} io;
 };
 
-/* ---- flush.c ---------------------------------------------------------------------------------- */
+/* ---- flush.c ----------------------------------------------------------------------------------
+ */
 
 /* Start the flusher on a store whose map is complete (after recovery or format). */
 int fx_flusher_start(struct feox_store *store);
@@ -143,7 +144,8 @@ int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result
 /* Ask for the file to grow by at least bytes, wait for the answer: 0, -ENOSPC, -EIO. */
 int fx_flusher_grow(struct feox_store *store, uint64_t bytes);
 
-/* ---- recovery.c, journal_chain.c: before the flusher runs --------------------------------------- */
+/* ---- recovery.c, journal_chain.c: before the flusher runs ---------------------------------------
+ */
 
 /* Write a fresh store onto store->device (superblocks and an empty chain), and set the map up. */
 int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag);
@@ -156,7 +158,8 @@ int fx_store_recover(struct feox_store *store,
 		     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
 		     struct feox_diag *diag);
 
-/* ---- cold.c ------------------------------------------------------------------------------------- */
+/* ---- cold.c -------------------------------------------------------------------------------------
+ */
 
 /*
  * Read [offset, offset + size) of a cold record's value into buffer, verified by slices. The caller
@@ -166,7 +169,8 @@ int fx_store_recover(struct feox_store *store,
 int fx_cold_read(struct feox_store *store, struct fx_extent *extent, fx_location location,
 		 uint64_t value_size, uint64_t offset, void *buffer, size_t size);
 
-/* ---- reserve.c ---------------------------------------------------------------------------------- */
+/* ---- reserve.c ----------------------------------------------------------------------------------
+ */
 
 /* What a record of these sizes takes on disk at most, its share of extents and journal included. */
 uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size);
@@ -178,7 +182,8 @@ void fx_disk_unreserve(struct feox_store *store, uint64_t bytes);
 /* -ENOMEM when bytes more would pass the memory limit. */
 int fx_memory_check(struct feox_store *store, uint64_t bytes);
 
-/* ---- commit.c: what the flusher calls when a batch is durable ---------------------------------- */
+/* ---- commit.c: what the flusher calls when a batch is durable ----------------------------------
+ */
 
 /* Give up the index's or flusher's reference on a record that nobody can find any more. */
 void fx_record_retire(struct feox_store *store, struct fx_record *record);
@@ -189,12 +194,14 @@ void fx_tombstone_finish(struct feox_store *store, struct fx_record *tombstone);
 /* Count a record that recovery has found. */
 void fx_count_record(struct feox_store *store, const struct fx_record *record);
 
-/* ---- sweeper.c ---------------------------------------------------------------------------------- */
+/* ---- sweeper.c ----------------------------------------------------------------------------------
+ */
 
 int fx_sweeper_start(struct feox_store *store);
 void fx_sweeper_stop(struct feox_store *store);
 
-/* ---- store.c ------------------------------------------------------------------------------------ */
+/* ---- store.c ------------------------------------------------------------------------------------
+ */
 
 /* -EROFS when the store is read-only or has failed, else 0. */
 int fx_store_writable(struct feox_store *store);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sweeper.c - a thread that removes expired keys, so that their memory and disk come back. It is not
- * what makes them expire: every call compares with the clock.
+ * sweeper.c - a thread that removes expired keys, so that their memory and disk come back. It is
+ * not what makes them expire: every call compares with the clock.
  *
  * It walks the hash table in order, a share of it a turn, and deletes what has expired by an
- * ordinary commit that succeeds only if the key still has the sampled record. Where it finds much it
- * goes on at once. A store without expiring keys costs it a look at a counter.
+ * ordinary commit that succeeds only if the key still has the sampled record. Where it finds much
+ * it goes on at once. A store without expiring keys costs it a look at a counter.
  */
 #include "write.h"
 
@@ -91,8 +91,8 @@ static bool wait_turn(struct fx_sweeper *sweeper)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&sweeper->mutex);
-	while (!sweeper->stop && pthread_cond_timedwait(&sweeper->wake, &sweeper->mutex, &until) !=
-					 ETIMEDOUT)
+	while (!sweeper->stop &&
+	       pthread_cond_timedwait(&sweeper->wake, &sweeper->mutex, &until) != ETIMEDOUT)
 		;
 	stop = sweeper->stop;
 	pthread_mutex_unlock(&sweeper->mutex);

@@ -3,8 +3,8 @@
  * transaction.c - several keys at once, by intents.
  *
  * Each key of a transaction, in key order, first gets an INTENT word: it leads to the transaction's
- * status and to the key's old and new word. While the status is UNDECIDED readers take the old word,
- * once it is COMMITTED the new one: one store decides for all keys at once, for every reader.
+ * status and to the key's old and new word. While the status is UNDECIDED readers take the old
+ * word, once it is COMMITTED the new one: one store decides for all keys at once, for every reader.
  *
  *   place intents -> check conditions, build records, find room -> add new keys to the order
  *        |                       | fails                                  |
@@ -13,8 +13,8 @@
  *        +------------------------> settle: intent -> old or new word <---+
  *
  * Invariants
- *  T1 While the status is UNDECIDED nobody but the owner replaces an intent; the keys cannot change.
- *  T2 Once decided, anybody may settle an intent; who wins the compare-and-swap retires it.
+ *  T1 While the status is UNDECIDED nobody but the owner replaces an intent; the keys cannot
+ * change. T2 Once decided, anybody may settle an intent; who wins the compare-and-swap retires it.
  *  T3 Intents are placed in key order, and who waits for a foreign intent or PENDING word holds
  *     intents on smaller keys only: no circle of waiting. A PENDING word waits for nobody.
  *  T4 The status is stored and all records are pushed inside one window of the queue: one cut has
@@ -38,15 +38,16 @@
 enum tx_status { TX_UNDECIDED, TX_COMMITTED, TX_ABORTED };
 
 struct transaction {
-	_Atomic int status; /* stored release, loaded acquire: the words of the intents come with it */
+	_Atomic int
+		status; /* stored release, loaded acquire: the words of the intents come with it */
 	_Atomic size_t refs;
 };
 
 struct intent {
 	struct transaction *tx;
 	fx_word old_word;
-	fx_word new_word; /* old_word when the key does not change; set before COMMITTED */
-	size_t size;	  /* of the allocation */
+	fx_word new_word;	 /* old_word when the key does not change; set before COMMITTED */
+	size_t size;		 /* of the allocation */
 	struct fx_record record; /* flags INTENT, and the key */
 };
 
@@ -93,14 +94,15 @@ static void transaction_unref(struct transaction *tx)
 struct fx_record *fx_intent_visible(struct fx_record *record)
 {
 	struct intent *intent = intent_of(record);
-	bool committed = atomic_load_explicit(&intent->tx->status, memory_order_acquire) ==
-			 TX_COMMITTED;
+	bool committed =
+		atomic_load_explicit(&intent->tx->status, memory_order_acquire) == TX_COMMITTED;
 	fx_word word = committed ? intent->new_word : intent->old_word;
 
 	return fx_word_state(word) == FX_SLOT_LIVE ? fx_word_record(word) : NULL;
 }
 
-/* ---- Intents ----------------------------------------------------------------------------------- */
+/* ---- Intents -----------------------------------------------------------------------------------
+ */
 
 static struct intent *intent_new(struct run *run, const struct entry *entry)
 {
@@ -139,8 +141,8 @@ static void intent_freed(struct fx_retired *retired, void *ctx)
 static bool settle(struct feox_store *store, fx_slot *slot, fx_word word)
 {
 	struct intent *intent = intent_of(fx_word_record(word));
-	bool committed = atomic_load_explicit(&intent->tx->status, memory_order_acquire) ==
-			 TX_COMMITTED;
+	bool committed =
+		atomic_load_explicit(&intent->tx->status, memory_order_acquire) == TX_COMMITTED;
 
 	if (!fx_hash_index_cas(store->hash, slot, word,
 			       committed ? intent->new_word : intent->old_word))
@@ -186,10 +188,11 @@ static int try_place(struct run *run, struct entry *entry)
 	entry->intent->old_word = word;
 	entry->intent->new_word = word;
 	if (word)
-		return fx_hash_index_cas(run->store->hash, slot, word, intent_word(entry)) ?
-			       0 :
-			       -EAGAIN;
-	err = fx_hash_index_insert(run->store->hash, entry->hash, intent_word(entry), &slot, &other);
+		return fx_hash_index_cas(run->store->hash, slot, word, intent_word(entry))
+			       ? 0
+			       : -EAGAIN;
+	err = fx_hash_index_insert(run->store->hash, entry->hash, intent_word(entry), &slot,
+				   &other);
 	return err == -EEXIST ? -EAGAIN : err;
 }
 
@@ -229,7 +232,8 @@ static int place(struct run *run, struct entry *entry)
 	return 0;
 }
 
-/* ---- What follows from what -------------------------------------------------------------------- */
+/* ---- What follows from what --------------------------------------------------------------------
+ */
 
 static int load_value(struct run *run, struct fx_record *record)
 {
@@ -341,8 +345,8 @@ static int build(struct run *run, struct entry *entry)
 		return build_put(run, entry);
 	if (!entry->old)
 		return op->flags & FX_OP_OPTIONAL ? 0 : -ENOENT;
-	return op->kind == FX_OP_DELETE ? build_tombstone(run, entry) :
-					  build_moved(run, entry, entry);
+	return op->kind == FX_OP_DELETE ? build_tombstone(run, entry)
+					: build_moved(run, entry, entry);
 }
 
 /* Build every record, with its version and what it replaces. */
@@ -360,10 +364,10 @@ static int build_all(struct run *run, struct fx_grant *need)
 		if (!entry->new)
 			continue;
 		entry->new->prev = run->store->persistent ? before : NULL;
-		entry->new->version = entry->op->kind == FX_OP_METADATA ?
-					      entry->old->version :
-					      fx_version_next(run->store, entry->hash,
-							      before ? before->version : 0);
+		entry->new->version = entry->op->kind == FX_OP_METADATA
+					      ? entry->old->version
+					      : fx_version_next(run->store, entry->hash,
+								before ? before->version : 0);
 		fx_grant_add(need, entry->new);
 	}
 	return 0;
@@ -377,7 +381,7 @@ static int add_keys(struct run *run)
 		struct entry *entry = &run->entries[i];
 		fx_word old = entry->old_word;
 
-		if (!entry->new || (entry->new->flags & FX_RECORD_TOMBSTONE) ||
+		if (!entry->new || (entry->new->flags &FX_RECORD_TOMBSTONE) ||
 		    (old && fx_word_state(old) == FX_SLOT_LIVE))
 			continue;
 		fx_epoch_enter();
@@ -388,7 +392,8 @@ static int add_keys(struct run *run)
 	return err;
 }
 
-/* ---- Deciding ---------------------------------------------------------------------------------- */
+/* ---- Deciding ----------------------------------------------------------------------------------
+ */
 
 static void commit(struct run *run)
 {
@@ -401,10 +406,9 @@ static void commit(struct run *run)
 
 		if (!new)
 			continue;
-		entry->intent->new_word =
-			fx_word_make(entry->hash, new,
-				     new->flags & FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE :
-								       FX_SLOT_LIVE);
+		entry->intent->new_word = fx_word_make(
+			entry->hash, new,
+			new->flags &FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE : FX_SLOT_LIVE);
 		fx_record_ref(new); /* for settle_all(), see T7 */
 		fx_count_change(run->store, fx_word_record(entry->old_word), new);
 		if (run->store->persistent) {
@@ -422,7 +426,7 @@ static void commit(struct run *run)
 	atomic_store_explicit(&run->tx->status, TX_COMMITTED, memory_order_release);
 	fx_queue_push(window, first, last);
 	fx_queue_leave(window);
-	run->held = (struct fx_grant){ 0 };
+	run->held = (struct fx_grant){0};
 }
 
 /* Under the leaf's lock: nobody but us has the key (T1). */
@@ -488,7 +492,8 @@ static void settle_all(struct run *run)
 	}
 }
 
-/* ---- Running ----------------------------------------------------------------------------------- */
+/* ---- Running -----------------------------------------------------------------------------------
+ */
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -582,7 +587,7 @@ static bool any_reserved(const struct feox_batch *batch)
 
 static int execute(struct run *run, const struct feox_batch *batch)
 {
-	struct fx_grant need = { 0 };
+	struct fx_grant need = {0};
 	int err = only_deletes(batch) ? 0 : check_memory(run, batch);
 
 	for (size_t i = 0; i < run->count && !err; i++)
@@ -603,14 +608,14 @@ static int execute(struct run *run, const struct feox_batch *batch)
 	return err;
 }
 
-int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch,
-		       unsigned int flags, size_t *ret_failed)
+int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch, unsigned int flags,
+		       size_t *ret_failed)
 {
-	struct run run = { .store = store,
-			   .ops = batch->ops,
-			   .nowait = flags & FEOX_NOWAIT,
-			   .now = fx_clock_now(&store->clock),
-			   .failed = SIZE_MAX };
+	struct run run = {.store = store,
+			  .ops = batch->ops,
+			  .nowait = flags & FEOX_NOWAIT,
+			  .now = fx_clock_now(&store->clock),
+			  .failed = SIZE_MAX};
 	int err = fx_store_writable(store);
 
 	if (err || !batch->count)

@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
-#define PUT_FLAGS                                                                         \
-	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | \
+#define PUT_FLAGS                                                                                  \
+	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY |           \
 	 FEOX_KEEP_METADATA | FEOX_RESERVED)
 #define CHANGE_FLAGS (FEOX_NOWAIT | FEOX_IF_VERSION)
 
-/* ---- Records that follow others ------------------------------------------------------------------ */
+/* ---- Records that follow others
+ * ------------------------------------------------------------------ */
 
 int fx_value_prepare(struct feox_store *store, const void *value, size_t size,
 		     struct fx_value **ret_large)
@@ -48,8 +49,7 @@ struct fx_record *fx_record_build(struct feox_store *store, const struct fx_cont
 
 struct fx_record *fx_tombstone_build(struct feox_store *store, const void *key, size_t key_size)
 {
-	struct fx_record *record =
-		fx_record_new(store->slab, key, key_size, NULL, 0, 0, false);
+	struct fx_record *record = fx_record_new(store->slab, key, key_size, NULL, 0, 0, false);
 
 	if (record)
 		record->flags |= FX_RECORD_TOMBSTONE;
@@ -82,7 +82,8 @@ static int need_value(struct feox_store *store, struct fx_change *c, struct fx_r
 	return -EAGAIN;
 }
 
-/* ---- Put --------------------------------------------------------------------------------------- */
+/* ---- Put ---------------------------------------------------------------------------------------
+ */
 
 static int build_put(struct feox_store *store, struct fx_change *c, struct fx_record *old,
 		     struct fx_record **ret_record)
@@ -125,8 +126,8 @@ FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size
 	if (value_size > store->max_value)
 		return -EFBIG;
 	if (!(c.flags & FEOX_RESERVED))
-		err = fx_memory_check(store, fx_record_bytes(key_size, c.metadata_size, 0) +
-						     value_size);
+		err = fx_memory_check(store,
+				      fx_record_bytes(key_size, c.metadata_size, 0) + value_size);
 	if (!err)
 		err = fx_value_prepare(store, value, value_size, &c.large);
 	if (err)
@@ -140,12 +141,13 @@ FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size
 		return err;
 	atomic_fetch_add_explicit(&fx_counters(store)->puts, 1, memory_order_relaxed);
 	if (ret_result)
-		*ret_result = (struct feox_write_result){ .version = c.version,
-							  .created = c.created };
+		*ret_result =
+			(struct feox_write_result){.version = c.version, .created = c.created};
 	return 0;
 }
 
-/* ---- Delete, expiry ---------------------------------------------------------------------------- */
+/* ---- Delete, expiry ----------------------------------------------------------------------------
+ */
 
 static int build_tombstone(struct feox_store *store, struct fx_change *c, struct fx_record *old,
 			   struct fx_record **ret_record)
@@ -219,7 +221,8 @@ FEOX_API int feox_set_expiry(struct feox_store *store, const void *key, size_t k
 	return fx_commit(store, &c);
 }
 
-/* ---- Metadata ---------------------------------------------------------------------------------- */
+/* ---- Metadata ----------------------------------------------------------------------------------
+ */
 
 static int build_metadata(struct feox_store *store, struct fx_change *c, struct fx_record *old,
 			  struct fx_record **ret_record)

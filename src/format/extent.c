@@ -84,9 +84,9 @@ int fx_extent_directory_verify(const uint8_t *header, const uint8_t *directory,
 			       uint32_t directory_bytes)
 {
 	return fx_get_u64(header + HEADER_SUM_AT) ==
-			       header_checksum(header, directory, directory_bytes) ?
-		       0 :
-		       -EUCLEAN;
+			       header_checksum(header, directory, directory_bytes)
+		       ? 0
+		       : -EUCLEAN;
 }
 
 size_t fx_extent_entry_size(const struct fx_extent_entry *entry)
@@ -123,7 +123,7 @@ size_t fx_extent_entry_encode(const struct fx_extent_entry *entry, uint8_t *out)
 
 int64_t fx_extent_entry_decode(const uint8_t *in, size_t size, struct fx_extent_entry *ret_entry)
 {
-	struct fx_extent_entry e = { 0 };
+	struct fx_extent_entry e = {0};
 	size_t need = ENTRY_FIXED;
 	const uint8_t *at = in + ENTRY_FIXED;
 	uint8_t flags;
@@ -163,7 +163,7 @@ int64_t fx_extent_entry_decode(const uint8_t *in, size_t size, struct fx_extent_
 uint64_t fx_value_checksum(uint64_t store_seed, uint64_t sequence, uint64_t at, const void *slice,
 			   size_t size)
 {
-	uint64_t place[3] = { htole64(store_seed), htole64(sequence), htole64(at) };
+	uint64_t place[3] = {htole64(store_seed), htole64(sequence), htole64(at)};
 
 	return fx_checksum(fx_checksum(0, place, sizeof(place)), slice, size);
 }

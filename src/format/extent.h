@@ -62,7 +62,8 @@ struct fx_extent_entry {
 /* Seed of all checksums of a store, from its UUID. */
 uint64_t fx_extent_store_seed(const uint8_t uuid[FX_UUID_SIZE]);
 
-/* The header for a finished directory (directory_bytes at directory) into FX_EXTENT_HEADER bytes. */
+/* The header for a finished directory (directory_bytes at directory) into FX_EXTENT_HEADER bytes.
+ */
 void fx_extent_header_encode(const struct fx_extent_header *header,
 			     const uint8_t uuid[FX_UUID_SIZE], const uint8_t *directory,
 			     uint8_t *out);

@@ -35,9 +35,11 @@ enum {
 
 static_assert(AT_SECTIONS + 4 == FX_JOURNAL_HEADER, "journal header");
 
-/* ---- Writing ----------------------------------------------------------------------------------- */
+/* ---- Writing -----------------------------------------------------------------------------------
+ */
 
-/* The caller has sized the buffer by fx_journal_extent_size() and its like: a programmer's error. */
+/* The caller has sized the buffer by fx_journal_extent_size() and its like: a programmer's error.
+ */
 static uint8_t *take(struct fx_journal_writer *w, size_t size)
 {
 	uint8_t *at = w->buffer + w->used;
@@ -49,7 +51,7 @@ static uint8_t *take(struct fx_journal_writer *w, size_t size)
 
 void fx_journal_begin(struct fx_journal_writer *w, uint8_t *buffer, size_t capacity)
 {
-	*w = (struct fx_journal_writer){ .buffer = buffer, .capacity = capacity };
+	*w = (struct fx_journal_writer){.buffer = buffer, .capacity = capacity};
 	memset(take(w, FX_JOURNAL_HEADER), 0, FX_JOURNAL_HEADER);
 }
 
@@ -166,7 +168,8 @@ size_t fx_journal_finish(struct fx_journal_writer *w, struct fx_journal_header *
 	return total;
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------- */
+/* ---- Reading -----------------------------------------------------------------------------------
+ */
 
 static const char *check_header(const uint8_t *in, const struct fx_journal_header *h,
 				const uint8_t uuid[FX_UUID_SIZE], uint64_t generation,
@@ -218,8 +221,8 @@ int fx_journal_verify(const uint8_t *in, const struct fx_journal_header *header,
 {
 	uint64_t covered = header->bytes - CHECKSUM_SIZE;
 
-	return fx_get_u64(in + covered) == fx_checksum(record_seed(uuid), in, covered) ? 0 :
-											  -EUCLEAN;
+	return fx_get_u64(in + covered) == fx_checksum(record_seed(uuid), in, covered) ? 0
+										       : -EUCLEAN;
 }
 
 void fx_journal_read(struct fx_journal_reader *r, const uint8_t *record,
@@ -246,8 +249,7 @@ int fx_journal_next_section(struct fx_journal_reader *r)
 	r->entries = fx_get_u32(r->at + 4);
 	body = fx_get_u64(r->at + 8);
 	r->at += FX_SECTION_HEADER;
-	if (body > (uint64_t)(r->end - r->at) ||
-	    fx_align_up(body, 8) > (uint64_t)(r->end - r->at))
+	if (body > (uint64_t)(r->end - r->at) || fx_align_up(body, 8) > (uint64_t)(r->end - r->at))
 		return -EUCLEAN;
 	r->entry = r->at;
 	r->section_end = r->at + body;
@@ -353,5 +355,5 @@ struct fx_journal_run fx_journal_run_decode(const uint8_t *runs, uint32_t index)
 {
 	const uint8_t *at = runs + (size_t)index * RUN_SIZE;
 
-	return (struct fx_journal_run){ .start = fx_get_u64(at), .blocks = fx_get_u64(at + 8) };
+	return (struct fx_journal_run){.start = fx_get_u64(at), .blocks = fx_get_u64(at + 8)};
 }

@@ -2,10 +2,10 @@
 /*
  * journal.h - bytes <-> struct of the records of the journal chain. Pure: no I/O.
  *
- * The journal is a chain of segments (runs of blocks). Records follow one another, each from a block
- * boundary on; the first records of a chain are its checkpoint. A record belongs to the chain only
- * with the chain's generation and the next sequence number; it may name the next segment, where its
- * successor then stands.
+ * The journal is a chain of segments (runs of blocks). Records follow one another, each from a
+ *block boundary on; the first records of a chain are its checkpoint. A record belongs to the chain
+ *only with the chain's generation and the next sequence number; it may name the next segment, where
+ *its successor then stands.
  *
  * Record header, 104 bytes:
  *      0    4  magic "FXJR"
@@ -46,8 +46,8 @@
 
 #include <stdbool.h>
 
-#define FX_JOURNAL_HEADER 104u
-#define FX_SECTION_HEADER 16u
+#define FX_JOURNAL_HEADER     104u
+#define FX_SECTION_HEADER     16u
 #define FX_JOURNAL_RECORD_MAX ((uint64_t)1 << 30)
 
 enum fx_journal_type { FX_JOURNAL_PART = 1, FX_JOURNAL_END = 2, FX_JOURNAL_COMMIT = 3 };
@@ -100,7 +100,7 @@ struct fx_journal_extent {
 	uint32_t directory_bytes;
 	uint32_t records;
 	uint32_t run_count;
-	const uint8_t *runs;	    /* decoded: run_count pairs (start 8, blocks 8), little-endian */
+	const uint8_t *runs; /* decoded: run_count pairs (start 8, blocks 8), little-endian */
 	const uint8_t *live_bitmap; /* decoded, STATE only: records bits in 8-byte words */
 };
 

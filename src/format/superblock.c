@@ -9,7 +9,7 @@
 
 #define CHECKSUM_AT (FX_SUPER_SIZE - 8)
 
-static const uint8_t magic[8] = { 'F', 'E', 'O', 'X', 'S', 'T', 'O', 'R' };
+static const uint8_t magic[8] = {'F', 'E', 'O', 'X', 'S', 'T', 'O', 'R'};
 
 enum {
 	AT_MAGIC = 0,
@@ -76,7 +76,8 @@ int fx_superblock_decode(const uint8_t *block, unsigned int copy, struct fx_supe
 		*ret_why = "bad superblock checksum";
 	if (*ret_why)
 		return -EUCLEAN;
-	if (fx_get_u32(block + AT_VERSION) != FX_FORMAT_VERSION || fx_get_u32(block + AT_FEATURES)) {
+	if (fx_get_u32(block + AT_VERSION) != FX_FORMAT_VERSION ||
+	    fx_get_u32(block + AT_FEATURES)) {
 		*ret_why = "written by a newer version";
 		return -ENOTSUP;
 	}

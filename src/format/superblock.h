@@ -26,11 +26,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FX_SUPER_SIZE	4096u
-#define FX_SUPER_SEED	UINT64_C(0x666f785355504552)
-#define FX_DATA_START	((uint64_t)2)
+#define FX_SUPER_SIZE	  4096u
+#define FX_SUPER_SEED	  UINT64_C(0x666f785355504552)
+#define FX_DATA_START	  ((uint64_t)2)
 #define FX_FORMAT_VERSION 1u
-#define FX_UUID_SIZE	16u
+#define FX_UUID_SIZE	  16u
 
 struct fx_superblock {
 	uint8_t uuid[FX_UUID_SIZE];
@@ -48,8 +48,8 @@ struct fx_superblock {
 void fx_superblock_encode(const struct fx_superblock *super, unsigned int copy, uint8_t *block);
 
 /*
- * -EUCLEAN: *ret_why (a constant text: "bad magic", "bad checksum", ...) says why this is not a valid
- * copy; -ENOTSUP: newer format or unknown feature. Every field is checked for sense.
+ * -EUCLEAN: *ret_why (a constant text: "bad magic", "bad checksum", ...) says why this is not a
+ * valid copy; -ENOTSUP: newer format or unknown feature. Every field is checked for sense.
  */
 int fx_superblock_decode(const uint8_t *block, unsigned int copy, struct fx_superblock *ret_super,
 			 const char **ret_why);

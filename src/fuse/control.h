@@ -10,7 +10,7 @@
 
 #include "fs.h"
 
-#define FX_INO_CONTROL ((fuse_ino_t)2)
+#define FX_INO_CONTROL	    ((fuse_ino_t)2)
 #define FX_INO_CONTROL_LAST ((fuse_ino_t)63)
 
 static inline bool fx_control_is(fuse_ino_t ino)

@@ -36,9 +36,10 @@
 #include "options.h"
 #include "path.h"
 
-struct fx_worker; /* worker.h */
-struct fx_nodes;  /* node.h */
+struct fx_worker;  /* worker.h */
+struct fx_nodes;   /* node.h */
 struct fx_control; /* control.h */
+struct fx_session; /* session.h */
 struct fx_later;
 struct fx_notify;
 
@@ -50,6 +51,7 @@ struct fx_fs {
 	struct fx_worker *worker;
 	struct fx_control *control;
 	struct fuse_session *session;
+	struct fx_session *transport; /* session.c */
 
 	/*
 	 * Private to the handlers. Lock ranks, outermost first: names_lock, a directory handle's

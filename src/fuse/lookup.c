@@ -103,10 +103,9 @@ static int found_directory(struct fx_fs *fs, struct fx_found *found, bool has_ma
 	return 0;
 }
 
-static bool key_is_marker(const struct fx_fs *fs, const struct fx_key *key)
+bool fx_key_is_marker(const struct fx_fs *fs, const uint8_t *key, size_t size)
 {
-	return key->size == fs->rules.prefix_size ||
-	       key->data[key->size - 1] == (uint8_t)fs->rules.separator;
+	return size == fs->rules.prefix_size || key[size - 1] == (uint8_t)fs->rules.separator;
 }
 
 int fx_found_as_directory(struct fx_fs *fs, struct fx_found *found)
@@ -173,7 +172,7 @@ int fx_resolve(struct fx_fs *fs, const struct fx_node *parent, const char *name,
 		return rc;
 	if (found->kind == FX_NAME_CONTINUATION)
 		return resolve_continuation(fs, parent, name, name_size, nowait, found);
-	found->marker = key_is_marker(fs, &found->key);
+	found->marker = fx_key_is_marker(fs, found->key.data, found->key.size);
 	if (found->kind == FX_NAME_ORDINARY)
 		return resolve_ordinary(fs, nowait, found);
 	rc = found_load(fs, found);
@@ -241,7 +240,10 @@ int fx_examine(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 
 	fx_found_init(found);
 	found->marker = node->marker;
-	found->kind = node->self ? FX_NAME_SELF : FX_NAME_ORDINARY;
+	if (node->self)
+		found->kind = FX_NAME_SELF;
+	else if (node->kind == FX_NODE_CONTINUATION)
+		found->kind = FX_NAME_CONTINUATION;
 	rc = fx_node_key(fs, node, &found->key);
 	if (rc == -ESTALE) {
 		found->what = fx_node_is_directory(node) ? FX_DIRECTORY : FX_FILE;

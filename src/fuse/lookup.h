@@ -42,6 +42,9 @@ int fx_resolve(struct fx_fs *fs, const struct fx_node *parent, const char *name,
 /* Turn an absent file's key into the base of a directory of the same name. -ENAMETOOLONG. */
 int fx_found_as_directory(struct fx_fs *fs, struct fx_found *found);
 
+/* Whether a key below the mount's prefix is the marker of some directory. */
+bool fx_key_is_marker(const struct fx_fs *fs, const uint8_t *key, size_t size);
+
 /* Where a node for what was found stands; points into found and name. */
 struct fx_spot fx_found_spot(const struct fx_found *found, struct fx_node *parent,
 			     const char *name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.h - the command line and the mount options of feoxfs (docs/filesystem.md, "Command line"). */
+/* options.h - the command line and the mount options of feoxfs (docs/filesystem.md, "Command
+ * line"). */
 #ifndef FX_OPTIONS_H
 #define FX_OPTIONS_H
 
@@ -12,9 +13,9 @@ struct fx_options {
 	const char *store; /* path, or ":memory:" */
 	const char *mountpoint;
 	bool foreground, read_only, allow_other, sync;
-	uint64_t memory, size, grow_max, max_size;    /* bytes; 0: the engine's default */
+	uint64_t memory, size, grow_max, max_size;	 /* bytes; 0: the engine's default */
 	uint64_t flush_interval_ns, publish_interval_ns; /* ns; 0: the engine's default / 5 s */
-	uint64_t max_value;				   /* bytes; 0: default */
+	uint64_t max_value;				 /* bytes; 0: default */
 	uint64_t rename_max;
 	uint64_t cache_ns; /* UINT64_MAX: unlimited */
 	char separator;	   /* 0: not given */
@@ -22,9 +23,9 @@ struct fx_options {
 	uid_t uid;
 	gid_t gid;
 	mode_t umask, fmask, dmask; /* fmask and dmask are umask unless given */
-	char *fsname;  /* owned */
-	char *subtype; /* owned */
-	char *kernel;  /* options handed to the kernel as they are ("nosuid,nodev"); owned */
+	char *fsname;		    /* owned */
+	char *subtype;		    /* owned */
+	char *kernel; /* options handed to the kernel as they are ("nosuid,nodev"); owned */
 };
 
 /*

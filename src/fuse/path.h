@@ -39,9 +39,9 @@ enum fx_name_kind {
  * capacity bytes, *ret_size of them; as a directory its base is that key + separator (ORDINARY) or
  * that key itself (CONTINUATION). For `%=` in a place that ends with a separator, the leaf is the
  * directory's own marker: *ret_marker is set then.
- * -ENOENT: no key has this name here (it begins with %= and is not what the encoder writes; it holds
- * the separator; "." and ".."). For a create that is EINVAL. -ENAMETOOLONG: name_size > 255, or
- * the key would be longer than capacity.
+ * -ENOENT: no key has this name here (it begins with %= and is not what the encoder writes; it
+ * holds the separator; "." and ".."). For a create that is EINVAL. -ENAMETOOLONG: name_size > 255,
+ * or the key would be longer than capacity.
  */
 int fx_name_decode(const struct fx_path_rules *rules, struct fx_place place, const char *name,
 		   size_t name_size, uint8_t *key, size_t capacity, size_t *ret_size,

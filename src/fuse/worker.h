@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * worker.h - a small bounded pool of threads for requests that would wait (cold reads, growth, large
- * renames), and a timer thread's worth of delayed jobs (publishing after publish_interval).
+ * worker.h - a small bounded pool of threads for requests that would wait (cold reads, growth,
+ * large renames), and a timer thread's worth of delayed jobs (publishing after publish_interval).
  */
 #ifndef FX_WORKER_H
 #define FX_WORKER_H

@@ -53,7 +53,7 @@ static inline int fixture_teardown(void **state)
 
 static inline void open_with(struct fixture *f, const struct feox_options *options)
 {
-	struct feox_diag diag = { "" };
+	struct feox_diag diag = {""};
 	int err = feox_open(options, &f->store, &diag);
 
 	if (err)

@@ -31,7 +31,7 @@ static void all_happen(void **state)
 static void one_failure_undoes_all(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_write_options create = { .flags = FEOX_CREATE };
+	struct feox_write_options create = {.flags = FEOX_CREATE};
 	struct feox_iter *iter;
 	struct feox_item item;
 	struct feox_batch *batch;
@@ -77,7 +77,7 @@ static void a_key_may_be_named_once(void **state)
 static void if_absent_leaves_what_is_there(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_write_options absent = { .flags = FEOX_IF_ABSENT };
+	struct feox_write_options absent = {.flags = FEOX_IF_ABSENT};
 	struct feox_batch *batch;
 	uint64_t version;
 
@@ -105,8 +105,8 @@ static void *move_token(void *arg)
 
 	for (unsigned int i = 0; !atomic_load(&stop); i++) {
 		struct feox_batch *batch;
-		char from[2] = { (char)('a' + i % KEYS), 0 };
-		char to[2] = { (char)('a' + (i + 1) % KEYS), 0 };
+		char from[2] = {(char)('a' + i % KEYS), 0};
+		char to[2] = {(char)('a' + (i + 1) % KEYS), 0};
 
 		feox_batch_create(store, &batch);
 		feox_batch_rename(batch, from, 1, to, 1, NULL);
@@ -124,8 +124,8 @@ static void *disturb(void *arg)
 	struct feox_store *store = arg;
 
 	for (unsigned int i = 0; !atomic_load(&stop); i++) {
-		struct feox_write_options never = { .flags = FEOX_IF_VERSION, .if_version = 1 };
-		char key[2] = { (char)('a' + i % KEYS), 0 };
+		struct feox_write_options never = {.flags = FEOX_IF_VERSION, .if_version = 1};
+		char key[2] = {(char)('a' + i % KEYS), 0};
 		struct feox_batch *batch;
 
 		assert_int_equal(feox_put(store, key, 1, "bad", 3, &never, NULL), -ECANCELED);
@@ -150,7 +150,7 @@ static void check_token(struct fixture *f)
 	pthread_create(&mover, NULL, move_token, f->store);
 	pthread_create(&disturber, NULL, disturb, f->store);
 	for (int round = 0; round < 20000 || atomic_load(&moves) < 1000; round++) {
-		char key[2] = { (char)('a' + round % KEYS), 0 };
+		char key[2] = {(char)('a' + round % KEYS), 0};
 		struct feox_value value;
 
 		if (feox_get(f->store, key, 1, 0, &value))
@@ -162,7 +162,7 @@ static void check_token(struct fixture *f)
 	pthread_join(mover, NULL);
 	pthread_join(disturber, NULL);
 	for (int i = 0; i < KEYS; i++) {
-		char key[2] = { (char)('a' + i), 0 };
+		char key[2] = {(char)('a' + i), 0};
 
 		present += has(f->store, key);
 	}
@@ -187,7 +187,7 @@ static void a_moving_token_is_never_doubled_or_lost_on_disk(void **state)
 
 	reopen(f);
 	for (int i = 0; i < KEYS; i++) {
-		char key[2] = { (char)('a' + i), 0 };
+		char key[2] = {(char)('a' + i), 0};
 
 		present += has(f->store, key);
 	}

@@ -32,7 +32,7 @@ static void expect_keys(struct feox_store *store, const struct feox_iter_options
 
 static void fill(struct feox_store *store)
 {
-	static const char *const keys[] = { "b", "a", "c", "ab", "abc", "b/1", "b/2", "b0", "d" };
+	static const char *const keys[] = {"b", "a", "c", "ab", "abc", "b/1", "b/2", "b0", "d"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		put(store, keys[i], keys[i]);
@@ -44,28 +44,38 @@ static void bounds(void **state)
 
 	open_memory_store(f);
 	fill(f->store);
-	expect_keys(f->store, &(struct feox_iter_options){ 0 }, "a ab abc b b/1 b/2 b0 c d");
-	expect_keys(f->store, &(struct feox_iter_options){ .flags = FEOX_ITER_REVERSE },
+	expect_keys(f->store, &(struct feox_iter_options){0}, "a ab abc b b/1 b/2 b0 c d");
+	expect_keys(f->store, &(struct feox_iter_options){.flags = FEOX_ITER_REVERSE},
 		    "d c b0 b/2 b/1 b abc ab a");
 	expect_keys(f->store,
-		    &(struct feox_iter_options){ .from = "ab", .from_size = 2, .to = "b/1", .to_size = 3 },
+		    &(struct feox_iter_options){
+			    .from = "ab", .from_size = 2, .to = "b/1", .to_size = 3},
 		    "ab abc b b/1");
 	expect_keys(f->store,
-		    &(struct feox_iter_options){ .from = "ab", .from_size = 2, .to = "b/1", .to_size = 3,
-						 .flags = FEOX_ITER_FROM_EXCLUSIVE |
-							  FEOX_ITER_TO_EXCLUSIVE |
-							  FEOX_ITER_REVERSE | FEOX_ITER_KEYS_ONLY },
+		    &(struct feox_iter_options){.from = "ab",
+						.from_size = 2,
+						.to = "b/1",
+						.to_size = 3,
+						.flags = FEOX_ITER_FROM_EXCLUSIVE |
+							 FEOX_ITER_TO_EXCLUSIVE |
+							 FEOX_ITER_REVERSE | FEOX_ITER_KEYS_ONLY},
 		    "b abc");
-	expect_keys(f->store, &(struct feox_iter_options){ .prefix = "b/", .prefix_size = 2 },
+	expect_keys(f->store, &(struct feox_iter_options){.prefix = "b/", .prefix_size = 2},
 		    "b/1 b/2");
 	expect_keys(f->store,
-		    &(struct feox_iter_options){ .prefix = "b", .prefix_size = 1, .from = "b/2",
-						 .from_size = 3, .to = "z", .to_size = 1 },
+		    &(struct feox_iter_options){.prefix = "b",
+						.prefix_size = 1,
+						.from = "b/2",
+						.from_size = 3,
+						.to = "z",
+						.to_size = 1},
 		    "b/2 b0");
-	expect_keys(f->store, &(struct feox_iter_options){ .limit = 3 }, "a ab abc");
-	expect_keys(f->store, &(struct feox_iter_options){ .prefix = "x", .prefix_size = 1 }, "");
-	expect_keys(f->store, &(struct feox_iter_options){ .from = "c", .from_size = 1, .to = "b",
-							   .to_size = 1 }, "");
+	expect_keys(f->store, &(struct feox_iter_options){.limit = 3}, "a ab abc");
+	expect_keys(f->store, &(struct feox_iter_options){.prefix = "x", .prefix_size = 1}, "");
+	expect_keys(
+		f->store,
+		&(struct feox_iter_options){.from = "c", .from_size = 1, .to = "b", .to_size = 1},
+		"");
 }
 
 static void seek_skips(void **state)
@@ -76,9 +86,10 @@ static void seek_skips(void **state)
 
 	open_memory_store(f);
 	fill(f->store);
-	assert_int_equal(feox_iter_open(f->store,
-					&(struct feox_iter_options){ .prefix = "b", .prefix_size = 1 },
-					&iter), 0);
+	assert_int_equal(
+		feox_iter_open(f->store,
+			       &(struct feox_iter_options){.prefix = "b", .prefix_size = 1}, &iter),
+		0);
 	assert_int_equal(feox_iter_next(iter, &item), 1);
 	assert_int_equal(feox_iter_seek(iter, "b0", 2), 0);
 	assert_int_equal(feox_iter_next(iter, &item), 1);
@@ -108,7 +119,7 @@ static void many_keys_in_order(void **state)
 		snprintf(key, sizeof(key), "%08x", (unsigned int)i * 2654435761u);
 		assert_int_equal(del(f->store, key), 0);
 	}
-	feox_iter_open(f->store, &(struct feox_iter_options){ .flags = FEOX_ITER_KEYS_ONLY }, &iter);
+	feox_iter_open(f->store, &(struct feox_iter_options){.flags = FEOX_ITER_KEYS_ONLY}, &iter);
 	while (feox_iter_next(iter, &item) == 1) {
 		assert_int_equal(item.key_size, 8);
 		assert_true(memcmp(last, item.key, 8) < 0);
@@ -155,10 +166,11 @@ static void stable_keys_are_never_missed(void **state)
 		int next = 0;
 		bool reverse = round % 2;
 
-		feox_iter_open(f->store,
-			       &(struct feox_iter_options){ .flags = FEOX_ITER_KEYS_ONLY |
-							    (reverse ? FEOX_ITER_REVERSE : 0) },
-			       &iter);
+		feox_iter_open(
+			f->store,
+			&(struct feox_iter_options){.flags = FEOX_ITER_KEYS_ONLY |
+							     (reverse ? FEOX_ITER_REVERSE : 0)},
+			&iter);
 		while (feox_iter_next(iter, &item) == 1) {
 			if (item.key_size != 5)
 				continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kill -9 at any moment: what was synced is there, nothing is torn, and what is there is a prefix of
- * what one writer wrote (one point in time).
+ * kill -9 at any moment: what was synced is there, nothing is torn, and what is there is a prefix
+ * of what one writer wrote (one point in time).
  */
 #include "fixture.h"
 
@@ -80,7 +80,7 @@ static uint64_t run_and_kill(struct fixture *f, uint64_t from, int round)
 /* Check all values; the newest number found. */
 static uint64_t check(struct fixture *f, uint64_t synced)
 {
-	uint64_t numbers[KEYS] = { 0 }, newest = 0;
+	uint64_t numbers[KEYS] = {0}, newest = 0;
 	uint8_t expected[4096];
 
 	for (unsigned int k = 0; k < KEYS; k++) {

@@ -43,9 +43,10 @@ static void fill_pattern(uint8_t *bytes, size_t size, uint64_t seed)
 
 static void all_sizes_survive(void **state)
 {
-	static const size_t sizes[] = { 0,	1,     7,     100,    1023,    1024,	1025,	  4095,
-					4096,	32767, 32768, 32769,  65535,   65536,	65537,	  131072,
-					262144, 300000, 1 << 20, (1 << 20) + 1, 5 << 20, 64 << 20 };
+	static const size_t sizes[] = {
+		0,	1,	7,	 100,		1023,	 1024,	  1025,	 4095,
+		4096,	32767,	32768,	 32769,		65535,	 65536,	  65537, 131072,
+		262144, 300000, 1 << 20, (1 << 20) + 1, 5 << 20, 64 << 20};
 	struct fixture *f = *state;
 	uint8_t *bytes = malloc(64 << 20), *slice = malloc(100000);
 	char key[16];
@@ -54,7 +55,8 @@ static void all_sizes_survive(void **state)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		snprintf(key, sizeof(key), "%zu", sizes[i]);
 		fill_pattern(bytes, sizes[i], i);
-		assert_int_equal(feox_put(f->store, key, strlen(key), bytes, sizes[i], NULL, NULL), 0);
+		assert_int_equal(feox_put(f->store, key, strlen(key), bytes, sizes[i], NULL, NULL),
+				 0);
 	}
 	reopen(f);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -66,8 +68,8 @@ static void all_sizes_survive(void **state)
 		if (sizes[i])
 			assert_int_equal(feox_get(f->store, key, strlen(key), FEOX_NOWAIT, &value),
 					 -EAGAIN);
-		assert_int_equal(feox_read(f->store, key, strlen(key), at, slice, 100000, 0, &n, NULL),
-				 0);
+		assert_int_equal(
+			feox_read(f->store, key, strlen(key), at, slice, 100000, 0, &n, NULL), 0);
 		assert_int_equal(n, sizes[i] - at < 100000 ? sizes[i] - at : 100000);
 		assert_memory_equal(slice, bytes + at, n);
 		assert_int_equal(feox_get(f->store, key, strlen(key), 0, &value), 0);
@@ -92,8 +94,8 @@ static void cold_values_move(void **state)
 	feox_put(f->store, "d/b", 3, bytes, 100, NULL, NULL);
 	reopen(f);
 	assert_int_equal(feox_set_metadata(f->store, "d/a", 3, "m", 1, NULL), 0);
-	assert_int_equal(feox_set_expiry(f->store, "d/b", 3, feox_now(f->store) + 1000000000000, NULL),
-			 0);
+	assert_int_equal(
+		feox_set_expiry(f->store, "d/b", 3, feox_now(f->store) + 1000000000000, NULL), 0);
 	reopen(f);
 	assert_int_equal(feox_rename_prefix(f->store, "d/", 2, "e/", 2, NULL, NULL, NULL), 0);
 	reopen(f);
@@ -169,7 +171,8 @@ static void the_file_grows(void **state)
 	for (int i = 0; i < 64; i++) {
 		snprintf(key, sizeof(key), "%d", i);
 		fill_pattern(bytes, 1 << 20, (uint64_t)i);
-		assert_int_equal(feox_put(f->store, key, strlen(key), bytes, 1 << 20, NULL, NULL), 0);
+		assert_int_equal(feox_put(f->store, key, strlen(key), bytes, 1 << 20, NULL, NULL),
+				 0);
 	}
 	assert_int_equal(feox_sync(f->store), 0);
 	feox_stats(f->store, &stats);

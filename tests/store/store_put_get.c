@@ -37,7 +37,7 @@ static void delete_is_seen_at_once(void **state)
 static void conditions(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_write_options o = { .flags = FEOX_CREATE };
+	struct feox_write_options o = {.flags = FEOX_CREATE};
 	struct feox_write_result r;
 
 	open_memory_store(f);
@@ -86,8 +86,8 @@ static void metadata_and_expiry_keep_the_version(void **state)
 	put(f->store, "k", "value");
 	version = version_of(f->store, "k");
 	assert_int_equal(feox_set_metadata(f->store, "k", 1, "meta", 4, NULL), 0);
-	assert_int_equal(feox_set_expiry(f->store, "k", 1, feox_now(f->store) + 1000000000000, NULL),
-			 0);
+	assert_int_equal(
+		feox_set_expiry(f->store, "k", 1, feox_now(f->store) + 1000000000000, NULL), 0);
 	assert_int_equal(feox_stat(f->store, "k", 1, metadata, sizeof(metadata), &stat), 0);
 	assert_int_equal(stat.version, version);
 	assert_int_equal(stat.metadata_size, 4);
@@ -97,7 +97,7 @@ static void metadata_and_expiry_keep_the_version(void **state)
 	assert_int_equal(feox_set_metadata(f->store, "no", 2, "meta", 4, NULL), -ENOENT);
 	assert_int_equal(feox_set_expiry(f->store, "no", 2, 1, NULL), -ENOENT);
 
-	struct feox_write_options o = { .flags = FEOX_KEEP_METADATA | FEOX_KEEP_EXPIRY };
+	struct feox_write_options o = {.flags = FEOX_KEEP_METADATA | FEOX_KEEP_EXPIRY};
 
 	assert_int_equal(feox_put(f->store, "k", 1, "new", 3, &o, NULL), 0);
 	feox_stat(f->store, "k", 1, metadata, sizeof(metadata), &stat);
@@ -158,7 +158,7 @@ static void misuse_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct feox_options options = FEOX_OPTIONS_INIT;
-	struct feox_write_options o = { .flags = 1u << 30 };
+	struct feox_write_options o = {.flags = 1u << 30};
 	struct feox_value value;
 	char *key = calloc(1, FEOX_KEY_MAX + 1);
 
@@ -211,7 +211,7 @@ static void *increment(void *arg)
 	struct race *race = arg;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		struct feox_write_options o = { .flags = FEOX_IF_VERSION };
+		struct feox_write_options o = {.flags = FEOX_IF_VERSION};
 		struct feox_value value;
 		uint64_t n;
 		int err;
@@ -234,7 +234,7 @@ static void run_threads(void *(*body)(void *), struct race *races, struct feox_s
 	pthread_t threads[THREADS];
 
 	for (int i = 0; i < THREADS; i++) {
-		races[i] = (struct race){ .store = store };
+		races[i] = (struct race){.store = store};
 		pthread_create(&threads[i], NULL, body, &races[i]);
 	}
 	for (int i = 0; i < THREADS; i++)
@@ -273,7 +273,7 @@ static void *create_delete(void *arg)
 	struct race *race = arg;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		struct feox_write_options o = { .flags = FEOX_CREATE };
+		struct feox_write_options o = {.flags = FEOX_CREATE};
 		char key[16];
 
 		snprintf(key, sizeof(key), "%d", i % 7);

@@ -8,7 +8,7 @@
 static void rename_moves_everything(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_write_options o = { .metadata = "meta", .metadata_size = 4 };
+	struct feox_write_options o = {.metadata = "meta", .metadata_size = 4};
 	struct feox_stat stat;
 	char metadata[8];
 
@@ -30,7 +30,7 @@ static void rename_moves_everything(void **state)
 static void rename_flags(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_rename_options o = { .flags = FEOX_RENAME_NOREPLACE };
+	struct feox_rename_options o = {.flags = FEOX_RENAME_NOREPLACE};
 
 	open_memory_store(f);
 	put(f->store, "a", "A");
@@ -52,7 +52,7 @@ static void rename_flags(void **state)
 static void prefix_moves_all_below(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_rename_options o = { .flags = FEOX_RENAME_NOREPLACE };
+	struct feox_rename_options o = {.flags = FEOX_RENAME_NOREPLACE};
 	uint64_t moved;
 
 	open_memory_store(f);
@@ -75,7 +75,7 @@ static void prefix_moves_all_below(void **state)
 	expect_text(f->store, "d/1", NULL);
 	assert_int_equal(feox_rename_prefix(f->store, "d/", 2, "e/", 2, NULL, NULL, &moved),
 			 -ENOENT);
-	o = (struct feox_rename_options){ .max_keys = 2 };
+	o = (struct feox_rename_options){.max_keys = 2};
 	assert_int_equal(feox_rename_prefix(f->store, "e/", 2, "g/", 2, &o, NULL, &moved), -E2BIG);
 	expect_text(f->store, "e/1", "one");
 }
@@ -83,7 +83,7 @@ static void prefix_moves_all_below(void **state)
 static void prefixes_exchange(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_rename_options o = { .flags = FEOX_RENAME_EXCHANGE };
+	struct feox_rename_options o = {.flags = FEOX_RENAME_EXCHANGE};
 
 	open_memory_store(f);
 	put(f->store, "d/1", "d1");
@@ -109,14 +109,15 @@ static void *swing(void *arg)
 
 	for (unsigned int i = 0; !atomic_load(&stop); i++)
 		assert_int_equal(feox_rename_prefix(store, i % 2 ? "y/" : "x/", 2,
-						    i % 2 ? "x/" : "y/", 2, NULL, NULL, NULL), 0);
+						    i % 2 ? "x/" : "y/", 2, NULL, NULL, NULL),
+				 0);
 	return NULL;
 }
 
 static void *rewrite(void *arg)
 {
 	struct feox_store *store = arg;
-	struct feox_write_options replace = { .flags = FEOX_REPLACE };
+	struct feox_write_options replace = {.flags = FEOX_REPLACE};
 
 	for (unsigned int i = 0; !atomic_load(&stop); i++) {
 		char key[16];
@@ -145,7 +146,8 @@ static void a_swinging_prefix_is_whole(void **state)
 	pthread_create(&writer, NULL, rewrite, f->store);
 	for (int round = 0; round < 200; round++) {
 		snprintf(key, sizeof(key), "x/%03d", round % CHILDREN);
-		for (int tries = 0; ; tries++) { /* there all the time, under one name or the other */
+		for (int tries = 0;;
+		     tries++) { /* there all the time, under one name or the other */
 			if (has(f->store, key))
 				break;
 			key[0] = key[0] == 'x' ? 'y' : 'x';
@@ -169,8 +171,8 @@ static void a_swinging_prefix_is_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(rename_moves_everything), TEST(rename_flags),
-		TEST(prefix_moves_all_below),  TEST(prefixes_exchange),
+		TEST(rename_moves_everything),	  TEST(rename_flags),
+		TEST(prefix_moves_all_below),	  TEST(prefixes_exchange),
 		TEST(a_swinging_prefix_is_whole),
 	};
 

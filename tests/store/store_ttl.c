@@ -24,7 +24,7 @@ static void open_with_clock(struct fixture *f, bool file, unsigned int flags)
 
 static void put_until(struct fixture *f, const char *key, uint64_t expiry)
 {
-	struct feox_write_options o = { .expiry_ns = expiry };
+	struct feox_write_options o = {.expiry_ns = expiry};
 
 	assert_int_equal(feox_put(f->store, key, strlen(key), key, strlen(key), &o, NULL), 0);
 }
@@ -32,7 +32,7 @@ static void put_until(struct fixture *f, const char *key, uint64_t expiry)
 static void expired_is_absent_everywhere(void **state)
 {
 	struct fixture *f = *state;
-	struct feox_write_options o = { 0 };
+	struct feox_write_options o = {0};
 	struct feox_write_result r;
 	struct feox_iter *iter;
 	struct feox_item item;
@@ -128,7 +128,7 @@ static void the_sweeper_removes_what_expired(void **state)
 	f->now += 2000;
 	/* The event: the statistics say so. Bounded by the test's own timeout. */
 	do {
-		struct timespec pause = { .tv_nsec = 1000000 };
+		struct timespec pause = {.tv_nsec = 1000000};
 
 		nanosleep(&pause, NULL);
 		feox_stats(f->store, &stats);
@@ -140,10 +140,8 @@ static void the_sweeper_removes_what_expired(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(expired_is_absent_everywhere),
-		TEST(expiry_can_be_moved_and_removed),
-		TEST(expiry_survives_reopening),
-		TEST(time_never_runs_backwards),
+		TEST(expired_is_absent_everywhere),	TEST(expiry_can_be_moved_and_removed),
+		TEST(expiry_survives_reopening),	TEST(time_never_runs_backwards),
 		TEST(the_sweeper_removes_what_expired),
 	};
 

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control.c - /.feox: stats for people and programs, and the options in force.
+ *
+ * A file's text is made when it is opened and belongs to the handle: reads of one handle agree with
+ * each other. Nothing here is cached by the kernel (DIRECT_IO, timeouts 0).
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+struct file {
+	const char *name;
+	mode_t mode;
+	char *(*make)(struct fx_fs *fs); /* malloc(3)ed text, NULL: out of memory */
+};
+
+struct fx_control {
+	struct timespec started;
+};
+
+struct field {
+	const char *name;
+	size_t offset;
+};
+
+#define STAT(name)                                                                                 \
+	{                                                                                          \
+#name, offsetof(struct feox_stats, name)                                           \
+	}
+
+static const struct field fields[] = {
+	STAT(keys),
+	STAT(gets),
+	STAT(misses),
+	STAT(puts),
+	STAT(deletes),
+	STAT(renames),
+	STAT(expiries),
+	STAT(iterations),
+	STAT(syncs),
+	STAT(memory_bytes),
+	STAT(memory_limit_bytes),
+	STAT(device_bytes),
+	STAT(free_bytes),
+	STAT(max_bytes),
+	STAT(extents),
+	STAT(commits),
+	STAT(written_bytes),
+	STAT(read_bytes),
+	STAT(grow_count),
+	STAT(queued_records),
+	STAT(queued_bytes),
+	STAT(flush_ns_last),
+	STAT(flush_ns_max),
+	STAT(recovered_keys),
+	STAT(recovery_ns),
+};
+
+#define FIELDS (sizeof(fields) / sizeof(*fields))
+
+static uint64_t value_of(const struct feox_stats *stats, size_t i)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)stats + fields[i].offset, sizeof(value));
+	return value;
+}
+
+static char *make_stats(struct fx_fs *fs)
+{
+	struct feox_stats stats;
+	char *text = NULL;
+	size_t size;
+	FILE *out;
+
+	if (feox_stats(fs->store, &stats) || !(out = open_memstream(&text, &size)))
+		return NULL;
+	for (size_t i = 0; i < FIELDS; i++)
+		fprintf(out, "%-20s %" PRIu64 "\n", fields[i].name, value_of(&stats, i));
+	fprintf(out, "%-20s %s\n", "state",
+		stats.failed	  ? "failed: read-only since the device failed"
+		: stats.read_only ? "read-only"
+				  : "read-write");
+	fclose(out);
+	return text;
+}
+
+/* Dump and drop object, with a newline at the end. */
+static char *dump(json_t *object)
+{
+	char *json = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+	char *text = NULL;
+
+	json_decref(object);
+	if (json && asprintf(&text, "%s\n", json) < 0)
+		text = NULL;
+	free(json);
+	return text;
+}
+
+static char *make_stats_json(struct fx_fs *fs)
+{
+	struct feox_stats stats;
+	json_t *object = json_object();
+
+	if (feox_stats(fs->store, &stats)) {
+		json_decref(object);
+		return NULL;
+	}
+	for (size_t i = 0; i < FIELDS; i++)
+		json_object_set_new(object, fields[i].name,
+				    json_integer((json_int_t)value_of(&stats, i)));
+	json_object_set_new(object, "read_only", json_boolean(stats.read_only));
+	json_object_set_new(object, "failed", json_boolean(stats.failed));
+	return dump(object);
+}
+
+static char *make_config(struct fx_fs *fs)
+{
+	const struct fx_options *o = fs->options;
+	char separator[2] = {feox_separator(fs->store), '\0'};
+	json_t *object = json_object();
+
+	json_object_set_new(object, "version", json_string(feox_version()));
+	json_object_set_new(object, "store", json_string(o->store));
+	json_object_set_new(object, "mountpoint", json_string(o->mountpoint));
+	json_object_set_new(object, "separator", json_string(separator));
+	json_object_set_new(object, "prefix", json_string(o->prefix));
+	json_object_set_new(object, "read_only", json_boolean(o->read_only));
+	json_object_set_new(object, "sync", json_boolean(o->sync));
+	json_object_set_new(object, "allow_other", json_boolean(o->allow_other));
+	json_object_set_new(object, "max_value", json_integer((json_int_t)o->max_value));
+	json_object_set_new(object, "rename_max", json_integer((json_int_t)o->rename_max));
+	json_object_set_new(object, "flush_interval_ns",
+			    json_integer((json_int_t)o->flush_interval_ns));
+	json_object_set_new(object, "publish_interval_ns",
+			    json_integer((json_int_t)o->publish_interval_ns));
+	json_object_set_new(object, "cache_ns",
+			    o->cache_ns == UINT64_MAX ? json_null()
+						      : json_integer((json_int_t)o->cache_ns));
+	return dump(object);
+}
+
+static const struct file files[] = {
+	{"stats", 0444, make_stats},
+	{"stats.json", 0444, make_stats_json},
+	{"config.json", 0600, make_config},
+};
+
+#define FILES	   (sizeof(files) / sizeof(*files))
+#define INO(index) (FX_INO_CONTROL + 1 + (index))
+
+static const struct file *file_of(fuse_ino_t ino)
+{
+	return ino > FX_INO_CONTROL && ino < INO(FILES) ? &files[ino - FX_INO_CONTROL - 1] : NULL;
+}
+
+int fx_control_create(struct fx_fs *fs, struct fx_control **ret_control)
+{
+	struct fx_control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return -ENOMEM;
+	clock_gettime(CLOCK_REALTIME, &control->started);
+	*ret_control = control;
+	return 0;
+}
+
+void fx_control_destroy(struct fx_control *control)
+{
+	free(control);
+}
+
+/* ---- Handlers ----------------------------------------------------------------------------------
+ */
+
+static void fill_stat(struct fx_fs *fs, fuse_ino_t ino, struct stat *st)
+{
+	const struct file *file = file_of(ino);
+
+	*st = (struct stat){
+		.st_ino = ino,
+		.st_mode = file ? S_IFREG | file->mode : S_IFDIR | 0555,
+		.st_nlink = file ? 1 : 2,
+		.st_uid = fs->options->uid,
+		.st_gid = fs->options->gid,
+		.st_blksize = 4096,
+		.st_atim = fs->control->started,
+		.st_mtim = fs->control->started,
+		.st_ctim = fs->control->started,
+	};
+}
+
+static void reply_entry(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino)
+{
+	struct fuse_entry_param entry = {.ino = ino, .generation = 1};
+
+	fill_stat(fs, ino, &entry.attr);
+	fuse_reply_entry(req, &entry);
+}
+
+void fx_control_lookup_root(struct fx_fs *fs, fuse_req_t req)
+{
+	reply_entry(fs, req, FX_INO_CONTROL);
+}
+
+void fx_control_lookup(struct fx_fs *fs, fuse_req_t req, const char *name)
+{
+	for (size_t i = 0; i < FILES; i++)
+		if (!strcmp(files[i].name, name)) {
+			reply_entry(fs, req, INO(i));
+			return;
+		}
+	fuse_reply_err(req, ENOENT);
+}
+
+void fx_control_getattr(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino)
+{
+	struct stat st;
+
+	fill_stat(fs, ino, &st);
+	fuse_reply_attr(req, &st, 0);
+}
+
+void fx_control_open(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct file *file = file_of(ino);
+	char *text;
+
+	if (!file || (fi->flags & O_ACCMODE) != O_RDONLY) {
+		fuse_reply_err(req, file ? EACCES : EISDIR);
+		return;
+	}
+	text = file->make(fs);
+	if (!text) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	fi->fh = (uint64_t)(uintptr_t)text;
+	fi->direct_io = 1;
+	fi->noflush = 1;
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		free(text); /* the caller was interrupted: there is no handle */
+}
+
+void fx_control_read(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		     struct fuse_file_info *fi)
+{
+	const char *text = (const char *)(uintptr_t)fi->fh;
+	size_t length = strlen(text);
+
+	if ((uint64_t)offset >= length)
+		fuse_reply_buf(req, NULL, 0);
+	else
+		fuse_reply_buf(req, text + offset,
+			       length - (size_t)offset < size ? length - (size_t)offset : size);
+}
+
+void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	free((char *)(uintptr_t)fi->fh);
+	fuse_reply_err(req, 0);
+}
+
+void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset)
+{
+	char *buffer = malloc(size);
+	size_t used = 0;
+
+	if (!buffer) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (size_t i = (size_t)offset; i < FILES + 2; i++) {
+		const char *name = i == 0 ? "." : i == 1 ? ".." : files[i - 2].name;
+		fuse_ino_t ino = i == 0 ? FX_INO_CONTROL : i == 1 ? FUSE_ROOT_ID : INO(i - 2);
+		struct stat st;
+		size_t n;
+
+		fill_stat(fs, i == 1 ? FX_INO_CONTROL : ino, &st);
+		st.st_ino = ino;
+		n = fuse_add_direntry(req, buffer + used, size - used, name, &st, (off_t)i + 1);
+		if (n > size - used)
+			break;
+		used += n;
+	}
+	fuse_reply_buf(req, buffer, used);
+	free(buffer);
+}

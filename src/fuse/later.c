@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * later.c - one list of nodes, looked through by one job that runs while the list is not empty.
+ *
+ * A node is on the list at most once (later_linked) and the list holds a reference. Whoever takes
+ * the list off looks at every node under its locks, writes what is due and puts back what is not.
+ * That a node has nothing to write any more when its turn comes (its last writer has closed it) is
+ * the usual case, and cheap.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "later.h"
+#include "lookup.h"
+#include "stage.h"
+#include "worker.h"
+
+#define FX_PUBLISH_INTERVAL_NS ((uint64_t)5000000000)  /* default of publish_interval */
+#define FX_PUBLISH_MAX_NS      ((uint64_t)60000000000) /* after the first write, whatever follows */
+#define FX_TOUCH_NS	       ((uint64_t)1000000000)  /* directory times wait this long */
+#define FX_TICK_MIN_NS	       ((uint64_t)10000000)
+
+struct fx_later {
+	struct fx_fs *fs;
+	struct fx_job job;
+	pthread_mutex_t mutex; /* guards all below and the nodes' fields said to be under it */
+	pthread_cond_t idle;   /* running became false */
+	struct fx_node *list;  /* by later_next */
+	bool armed, running, finished;
+};
+
+static uint64_t publish_interval(const struct fx_fs *fs)
+{
+	uint64_t ns = fs->options->publish_interval_ns;
+
+	return ns ? ns : FX_PUBLISH_INTERVAL_NS;
+}
+
+/* later->mutex is held. */
+static void arm(struct fx_later *later)
+{
+	uint64_t tick_ns = FX_MIN(publish_interval(later->fs), FX_TOUCH_NS) / 4;
+
+	if (later->armed || later->finished || !later->list)
+		return;
+	later->armed = true;
+	fx_worker_submit_at(later->fs->worker, &later->job,
+			    fx_monotonic() + FX_MAX(tick_ns, FX_TICK_MIN_NS));
+}
+
+/* later->mutex is held; takes over a reference that the caller has got, or gives it back. */
+static bool link_node(struct fx_later *later, struct fx_node *node)
+{
+	if (node->later_linked)
+		return false;
+	node->later_linked = true;
+	node->later_next = later->list;
+	later->list = node;
+	arm(later);
+	return true;
+}
+
+void fx_later_add(struct fx_fs *fs, struct fx_node *node)
+{
+	struct fx_later *later = fs->later;
+	bool linked;
+
+	fx_node_ref(fs, node);
+	pthread_mutex_lock(&later->mutex);
+	linked = link_node(later, node);
+	pthread_mutex_unlock(&later->mutex);
+	if (!linked)
+		fx_node_unref(fs, node);
+}
+
+void fx_later_touch(struct fx_fs *fs, struct fx_node *directory)
+{
+	struct timespec now = fx_now();
+
+	pthread_mutex_lock(&fs->later->mutex);
+	directory->touched = true;
+	directory->touch_time = now;
+	pthread_mutex_unlock(&fs->later->mutex);
+	if (directory->kind == FX_NODE_DIRECTORY) /* others have no marker to write to */
+		fx_later_add(fs, directory);
+}
+
+bool fx_later_touched(struct fx_fs *fs, struct fx_node *directory, struct timespec *ret_time)
+{
+	FX_LOCKED(&fs->later->mutex);
+
+	if (directory->touched)
+		*ret_time = directory->touch_time;
+	return directory->touched;
+}
+
+void fx_later_untouch(struct fx_fs *fs, struct fx_node *directory)
+{
+	FX_LOCKED(&fs->later->mutex);
+
+	directory->touched = false;
+}
+
+bool fx_later_pending(struct fx_fs *fs)
+{
+	FX_LOCKED(&fs->later->mutex);
+
+	return fs->later->list || fs->later->running;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+/* The times of a directory into its marker; without one they are lost (it must not come back). */
+static int write_times(struct fx_fs *fs, struct fx_node *node)
+{
+	struct feox_write_options options = {.flags = FEOX_REPLACE};
+	FX_AUTO_META struct fx_meta meta = {.blob = NULL};
+	FX_AUTO_BLOB struct fx_blob blob = {.data = NULL};
+	struct timespec touched;
+	struct fx_key key;
+	int rc;
+
+	if (!fx_later_touched(fs, node, &touched))
+		return 0;
+	rc = fx_node_key(fs, node, &key);
+	if (rc == 0)
+		rc = fx_meta_load(fs->store, key.data, key.size, &meta);
+	if (rc == 0) {
+		fx_attr_set_times(&meta.attr, touched, touched);
+		rc = fx_blob_make(&meta.attr, &blob);
+	}
+	if (rc == 0)
+		rc = feox_set_metadata(fs->store, key.data, key.size, blob.data, blob.size,
+				       &options);
+	pthread_mutex_lock(&fs->later->mutex);
+	if (!fx_time_after(node->touch_time, touched))
+		node->touched = false;
+	pthread_mutex_unlock(&fs->later->mutex);
+	return rc == -ENOENT || rc == -ESTALE ? 0 : rc;
+}
+
+static bool stage_is_due(const struct fx_fs *fs, const struct fx_stage *stage)
+{
+	uint64_t now_ns = fx_monotonic();
+
+	return now_ns - stage->last_ns >= publish_interval(fs) ||
+	       now_ns - stage->first_ns >= FX_PUBLISH_MAX_NS;
+}
+
+static bool touch_is_due(struct fx_fs *fs, struct fx_node *node)
+{
+	struct timespec now = fx_now(), touched;
+
+	if (!fx_later_touched(fs, node, &touched))
+		return false;
+	touched.tv_sec += (time_t)(FX_TOUCH_NS / 1000000000u);
+	return !fx_time_after(touched, now);
+}
+
+/* Write what is due, or all. *ret_again: something is left. */
+static int write_node(struct fx_fs *fs, struct fx_node *node, bool all, bool *ret_again)
+{
+	struct timespec touched;
+	int rc = 0;
+
+	if (fx_node_is_directory(node)) {
+		if (all || touch_is_due(fs, node))
+			rc = write_times(fs, node);
+		*ret_again = fx_later_touched(fs, node, &touched);
+	} else {
+		if (node->stage && (all || stage_is_due(fs, node->stage)))
+			rc = fx_stage_settle(fs, node, 0);
+		*ret_again = node->stage && node->stage->dirty && !fx_node_is_detached(node);
+		if (rc < 0 && *ret_again) /* try again, but not at once */
+			node->stage->last_ns = fx_monotonic();
+	}
+	return rc;
+}
+
+static int write_node_locked(struct fx_fs *fs, struct fx_node *node, bool all, bool locked,
+			     bool *ret_again)
+{
+	int rc;
+
+	if (locked) /* names_lock held exclusively stands for every node's mutex */
+		return write_node(fs, node, all, ret_again);
+	pthread_rwlock_rdlock(&fs->names_lock);
+	pthread_mutex_lock(&node->mutex);
+	rc = write_node(fs, node, all, ret_again);
+	pthread_mutex_unlock(&node->mutex);
+	pthread_rwlock_unlock(&fs->names_lock);
+	return rc;
+}
+
+/* Look through the whole list once. */
+static int run_through(struct fx_fs *fs, bool all, bool locked)
+{
+	struct fx_later *later = fs->later;
+	struct fx_node *list;
+	int first = 0;
+
+	pthread_mutex_lock(&later->mutex);
+	list = FX_STEAL(later->list);
+	pthread_mutex_unlock(&later->mutex);
+	while (list) {
+		struct fx_node *node = list;
+		bool again = false, linked = false;
+		int rc;
+
+		pthread_mutex_lock(&later->mutex);
+		list = node->later_next;
+		node->later_linked = false;
+		pthread_mutex_unlock(&later->mutex);
+		rc = write_node_locked(fs, node, all, locked, &again);
+		if (rc < 0 && !first)
+			first = rc;
+		pthread_mutex_lock(&later->mutex);
+		if (again)
+			linked = link_node(later, node);
+		pthread_mutex_unlock(&later->mutex);
+		if (!linked)
+			fx_node_unref(fs, node);
+	}
+	return first;
+}
+
+static void set_running(struct fx_later *later, bool running)
+{
+	pthread_mutex_lock(&later->mutex);
+	if (running)
+		later->armed = false;
+	later->running = running;
+	if (!running) {
+		arm(later);
+		pthread_cond_broadcast(&later->idle);
+	}
+	pthread_mutex_unlock(&later->mutex);
+}
+
+static void later_run(struct fx_job *job)
+{
+	struct fx_later *later =
+		(struct fx_later *)((char *)job - offsetof(struct fx_later, job));
+	int rc;
+
+	set_running(later, true);
+	rc = run_through(later->fs, false, false);
+	if (rc < 0)
+		fuse_log(FUSE_LOG_ERR, "feoxfs: writing to the store failed: error %d\n", -rc);
+	set_running(later, false);
+}
+
+int fx_later_publish_all(struct fx_fs *fs, bool locked)
+{
+	struct fx_later *later = fs->later;
+
+	/* What the job has taken off the list must be in the store too when this returns. */
+	if (!locked) {
+		pthread_mutex_lock(&later->mutex);
+		while (later->running)
+			pthread_cond_wait(&later->idle, &later->mutex);
+		pthread_mutex_unlock(&later->mutex);
+	}
+	return run_through(fs, true, locked);
+}
+
+int fx_later_create(struct fx_fs *fs, struct fx_later **ret_later)
+{
+	struct fx_later *later = calloc(1, sizeof(*later));
+
+	if (!later)
+		return -ENOMEM;
+	later->fs = fs;
+	later->job.run = later_run;
+	pthread_mutex_init(&later->mutex, NULL);
+	pthread_cond_init(&later->idle, NULL);
+	*ret_later = later;
+	return 0;
+}
+
+void fx_later_finish(struct fx_fs *fs)
+{
+	int rc;
+
+	pthread_mutex_lock(&fs->later->mutex);
+	fs->later->finished = true;
+	pthread_mutex_unlock(&fs->later->mutex);
+	rc = fx_later_publish_all(fs, false);
+	if (rc < 0)
+		fuse_log(FUSE_LOG_ERR, "feoxfs: unmounted with unwritten files: error %d\n", -rc);
+}
+
+void fx_later_destroy(struct fx_later *later)
+{
+	if (!later)
+		return;
+	pthread_cond_destroy(&later->idle);
+	pthread_mutex_destroy(&later->mutex);
+	free(later);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.h - the transport between the kernel and libfuse's decoder: mounts, feeds requests from
+ * /dev/fuse to the handlers on the calling thread, ends when the file system is unmounted or a
+ * signal asks for it.
+ */
+#ifndef FX_SESSION_H
+#define FX_SESSION_H
+
+#include "fs.h"
+
+struct fx_session;
+
+/*
+ * Mount fs. Before any thread is started, fx_session_block_signals(). *ret_why is a text that
+ * says what failed. -EINVAL: options libfuse refuses; -EIO: the mount itself.
+ */
+int fx_session_mount(struct fx_fs *fs, struct fx_session **ret_session, const char **ret_why);
+
+/* Serve until unmounted, or SIGTERM, SIGINT or SIGHUP: then unmounts. 0, or -EIO. */
+int fx_session_serve(struct fx_session *session);
+
+/* NULL is allowed. */
+void fx_session_destroy(struct fx_session *session);
+
+/* The signals that end the session are waited for by a thread of its own. */
+void fx_session_block_signals(void);
+
+#endif

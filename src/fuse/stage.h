@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stage.h - the staged value of an open file: what is written and not yet published.
+ *
+ * One per inode, shared by every handle; while it exists it is the file's content for everybody.
+ * Room for it is promised by the engine (feox_reserve) before a change is accepted, so publishing
+ * it later cannot fail for want of space. All calls are made under node->mutex (or names_lock held
+ * exclusively); those that reach the store need names_lock too. nowait is 0 or FEOX_NOWAIT; with
+ * it, -EAGAIN means that nothing has changed.
+ */
+#ifndef FX_STAGE_H
+#define FX_STAGE_H
+
+#include "node.h"
+
+struct fx_stage {
+	uint8_t *data; /* owned; capacity bytes, of which size are the content */
+	uint64_t size, capacity;
+	uint64_t reserved;	       /* promised by feox_reserve(), until published */
+	bool dirty;		       /* differs from the store */
+	struct timespec mtime, ctime;  /* of the last change, while dirty */
+	uint64_t first_ns, last_ns;    /* CLOCK_MONOTONIC: first and last change since clean */
+};
+
+/*
+ * Make sure that node has a stage; a new one begins with the file's content, or empty with discard
+ * (for O_TRUNC). -ENOENT: the key is gone.
+ */
+int fx_stage_begin(struct fx_fs *fs, struct fx_node *node, bool discard, unsigned int nowait);
+
+/* Change it; the stage has begun. -EFBIG, -ENOSPC, -ENOMEM: nothing has changed. */
+int fx_stage_write(struct fx_fs *fs, struct fx_node *node, const void *data, size_t size,
+		   uint64_t offset, unsigned int nowait);
+int fx_stage_resize(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait);
+/* Zero size bytes from offset on; what lies beyond the end counts only with extend. */
+int fx_stage_zero(struct fx_fs *fs, struct fx_node *node, uint64_t offset, uint64_t size,
+		  bool extend, unsigned int nowait);
+
+/*
+ * Put a dirty stage into the store. 0 also when there is nothing to do, and when the key is gone:
+ * the stage is then an unlinked file's, and never published.
+ */
+int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait);
+
+/* Publish; without a writer (unlinked: without any handle) the stage ends. */
+int fx_stage_settle(struct fx_fs *fs, struct fx_node *node, unsigned int nowait);
+
+/* The file has lost its name: what is staged is only its handles' from now on. */
+void fx_stage_orphan(struct fx_fs *fs, struct fx_node *node);
+
+void fx_stage_free(struct fx_fs *fs, struct fx_stage *stage); /* NULL is allowed */
+
+/* The store has changed under node by a publish: the version that kernel and handles hold. */
+uint64_t fx_monotonic(void); /* CLOCK_MONOTONIC_COARSE, ns */
+
+#endif

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# The command line: what is accepted, what is refused with which line and code, how it ends.
+. "$(dirname "$0")/lib.sh"
+
+# expect CODE TEXT COMMAND...
+expect() {
+	local code=$1 text=$2 out status
+	shift 2
+	out=$("$@" 2>&1)
+	status=$?
+	same "exit code of $*" "$code" "$status"
+	case $out in
+	*"$text"*) ;;
+	*) bad "$*: '$text' expected in '$out'" ;;
+	esac
+	[ "$code" = 0 ] || same "one line from $*" 1 "$(printf '%s\n' "$out" | wc -l)"
+}
+
+expect 0 "Usage" "$FEOXFS" --help
+expect 0 "feoxfs 0" "$FEOXFS" --version
+expect 1 "the store is missing" "$FEOXFS"
+expect 1 "the mount point is missing" "$FEOXFS" "$store"
+expect 1 "unknown option 'nonsense'" "$FEOXFS" "$store" "$mnt" -o ro,nonsense
+expect 1 "unknown option 'nonsense=5'" "$FEOXFS" "$store" "$mnt" -o nonsense=5
+expect 1 "bad value in option 'memory=lots'" "$FEOXFS" "$store" "$mnt" -o memory=lots
+expect 1 "not supported" "$FEOXFS" "$store" "$mnt" -o uring=on
+expect 1 "one argument too many" "$FEOXFS" "$store" "$mnt" x
+expect 32 "No such file" "$FEOXFS" "$store" "$dir/nowhere"
+expect 32 "not a directory" "$FEOXFS" "$store" "$0"
+for i in $(seq 1000); do echo "text that is not a store"; done >"$dir/text"
+expect 32 "not a feox store (bad magic)" "$FEOXFS" "$dir/text" "$mnt"
+expect 32 "$dir/text" "$FEOXFS" "$dir/text" "$mnt"
+expect 32 "No such file" "$FEOXFS" "$dir/no/such/dir/store" "$mnt"
+expect 32 "$dir" "$FEOXFS" "$dir" "$mnt"
+expect 1 "separator" "$FEOXFS" "$store" "$mnt" -o separator=x
+refuse "nothing was made" test -e "$store"
+if [ "$(id -u)" -eq 0 ]; then
+	# No /dev/fuse, in a namespace of its own.
+	expect 2 "/dev/fuse" unshare -m sh -c "mount -t tmpfs none /dev && exec '$FEOXFS' '$store' '$mnt'"
+fi
+
+start "noatime,rw,nofail,_netdev,x-systemd.automount,user,comment=hello,defaults"
+check "mounted when it returns" mountpoint -q "$mnt"
+same "type" fuse.feoxfs "$(findmnt -no FSTYPE "$mnt")"
+same "source" "$store" "$(findmnt -no SOURCE "$mnt")"
+echo v >"$mnt/k"
+mkdir "$dir/mnt2"
+expect 32 "in use" "$FEOXFS" "$store" "$dir/mnt2"
+same "unharmed" v "$(cat "$mnt/k")"
+check "stats" grep -q '^keys' "$mnt/.feox/stats"
+check "stats.json" python3 -c "import json; assert json.load(open('$mnt/.feox/stats.json'))['keys'] >= 1"
+check "config.json" python3 -c "import json; assert json.load(open('$mnt/.feox/config.json'))['store'] == '$store'"
+same "not listed" 0 "$(ls -A "$mnt" | grep -c feox)"
+
+# SIGTERM flushes and unmounts.
+echo last >"$mnt/last"
+pid=$(daemon_pid)
+kill -TERM "$pid"
+tail --pid="$pid" -f /dev/null
+refuse "unmounted by SIGTERM" mountpoint -q "$mnt"
+start
+same "flushed" last "$(cat "$mnt/last")"
+umount "$mnt" 2>/dev/null || fusermount3 -u "$mnt"
+start # waits for the daemon that is closing
+same "still" last "$(cat "$mnt/last")"
+
+remount ro
+refuse "ro: no writing" sh -c "echo x >$mnt/x"
+same "ro: reading" last "$(cat "$mnt/last")"
+stop
+
+"$FEOXFS" :memory: "$mnt" || bad ":memory:"
+echo v >"$mnt/k"
+same ":memory:" v "$(cat "$mnt/k")"
+store=:memory: stop
+store=$dir/store.feox
+
+# A prefix, and another separator.
+start prefix=app/
+echo in >"$mnt/x"
+stop
+start
+same "prefix" in "$(cat "$mnt/app/x")"
+stop
+rm "$store"
+start separator=:
+mkdir -p "$mnt/user"
+echo 42 >"$mnt/user/42"
+same "separator" "$(printf user:42 | od -An -tx1 | tr -d ' \n')" \
+	"$(getfattr --only-values -n user.feox.key "$mnt/user/42")"
+stop
+expect 1 "separator" "$FEOXFS" "$store" "$mnt" -o separator=/
+
+# mount(8) and fstab find mount.feoxfs: in a namespace where /usr/sbin is ours.
+if [ "$(id -u)" -eq 0 ]; then
+	rm "$store"
+	mkdir "$dir/sbin" "$dir/work"
+	ln -s "$(readlink -f "$FEOXFS")" "$dir/sbin/mount.feoxfs"
+	cat >"$dir/inside" <<-INSIDE
+		set -e
+		mount -t overlay overlay -o "lowerdir=/usr/sbin,upperdir=$dir/sbin,workdir=$dir/work" /usr/sbin
+		mount -t feoxfs "$store" "$mnt" -o flush_interval=50ms
+		echo mount8 >"$mnt/k"
+		umount "$mnt"
+		echo "$store $mnt feoxfs rw,noauto,user,nofail,x-test 0 0" >"$dir/fstab"
+		mount --fstab "$dir/fstab" "$mnt"
+		cat "$mnt/k"
+		umount "$mnt"
+	INSIDE
+	if unshare -m sh -c "mount -t overlay o -o lowerdir=/usr/sbin:$dir/sbin /usr/sbin" 2>/dev/null; then
+		same "mount -t feoxfs, fstab" mount8 "$(unshare -m sh "$dir/inside")"
+		wait_gone
+	else
+		echo "no overlayfs: mount(8) is not tested here"
+	fi
+fi
+finish
