@@ -3,10 +3,12 @@
  * store.h - the engine's inside: what struct feox_store consists of, and which room does what.
  *
  *   store.c     feox_open(), feox_close(): builds and tears down all of it
+ *   sync.c      durability for callers, ids, clock
  *   commit.c    fx_commit(), the one way in for a change of a single key
+ *   grant.c     version and room for a change; tombstone.c: the end of a deleted key
  *   write.c     put, delete, set_expiry, set_metadata: what the change is, then fx_commit()
  *   batch.c     several keys at once: collecting what is to happen together
- *   transaction.c    making it happen, by intents
+ *   transaction.c, intent.c   making it happen, by intents in the slots
  *   rename.c    rename, exchange, rename_prefix: what the batch is
  *   read.c      get, read, stat; cold.c reads a value that is on disk only
  *   iter.c      ranges

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * later.c - one list of nodes, looked through by one job that runs while the list is not empty.
+ * later.c - one queue of nodes, looked through by one job that runs while it is not empty.
  *
- * A node is on the list at most once (later_linked) and the list holds a reference. Whoever takes
- * the list off looks at every node under its locks, writes what is due and puts back what is not.
- * That a node has nothing to write any more when its turn comes (its last writer has closed it) is
- * the usual case, and cheap.
+ * A node is queued at most once (later_linked) and the queue holds a reference. Whoever looks
+ * through the queue takes one node at a time under names_lock (so that who holds that lock
+ * exclusively finds them all in the queue), writes what is due and puts the node back at the end,
+ * marked with its round, when something is left; a marked head ends the round. That a node has
+ * nothing to write any more (its last writer has closed it) is the usual case, and cheap.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,9 +26,11 @@ struct fx_later {
 	struct fx_fs *fs;
 	struct fx_job job;
 	pthread_mutex_t mutex; /* guards all below and the nodes' fields said to be under it */
-	pthread_cond_t idle;   /* running became false */
-	struct fx_node *list;  /* by later_next */
-	bool armed, running, finished;
+	pthread_cond_t idle;   /* in_flight became 0 */
+	struct fx_node *head, *tail; /* by later_next */
+	uint64_t round;		     /* the latest one */
+	unsigned int in_flight;	     /* nodes taken off and not done */
+	bool armed, finished;
 };
 
 static uint64_t publish_interval(const struct fx_fs *fs)
@@ -42,21 +45,26 @@ static void arm(struct fx_later *later)
 {
 	uint64_t tick_ns = FX_MIN(publish_interval(later->fs), FX_TOUCH_NS) / 4;
 
-	if (later->armed || later->finished || !later->list)
+	if (later->armed || later->finished || !later->head)
 		return;
 	later->armed = true;
 	fx_worker_submit_at(later->fs->worker, &later->job,
 			    fx_monotonic() + FX_MAX(tick_ns, FX_TICK_MIN_NS));
 }
 
-/* later->mutex is held; takes over a reference that the caller has got, or gives it back. */
-static bool link_node(struct fx_later *later, struct fx_node *node)
+/* later->mutex is held. True: queued now, with the reference that the caller has got. */
+static bool push(struct fx_later *later, struct fx_node *node, uint64_t round)
 {
 	if (node->later_linked)
 		return false;
 	node->later_linked = true;
-	node->later_next = later->list;
-	later->list = node;
+	node->later_round = round;
+	node->later_next = NULL;
+	if (later->head)
+		later->tail->later_next = node;
+	else
+		later->head = node;
+	later->tail = node;
 	arm(later);
 	return true;
 }
@@ -68,7 +76,7 @@ void fx_later_add(struct fx_fs *fs, struct fx_node *node)
 
 	fx_node_ref(fs, node);
 	pthread_mutex_lock(&later->mutex);
-	linked = link_node(later, node);
+	linked = push(later, node, 0);
 	pthread_mutex_unlock(&later->mutex);
 	if (!linked)
 		fx_node_unref(fs, node);
@@ -106,7 +114,7 @@ bool fx_later_pending(struct fx_fs *fs)
 {
 	FX_LOCKED(&fs->later->mutex);
 
-	return fs->later->list || fs->later->running;
+	return fs->later->head || fs->later->in_flight;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -178,91 +186,94 @@ static int write_node(struct fx_fs *fs, struct fx_node *node, bool all, bool *re
 	return rc;
 }
 
-static int write_node_locked(struct fx_fs *fs, struct fx_node *node, bool all, bool locked,
-			     bool *ret_again)
+static struct fx_node *pop(struct fx_later *later, uint64_t round)
 {
-	int rc;
+	FX_LOCKED(&later->mutex);
+	struct fx_node *node = later->head;
 
-	if (locked) /* names_lock held exclusively stands for every node's mutex */
-		return write_node(fs, node, all, ret_again);
-	pthread_rwlock_rdlock(&fs->names_lock);
-	pthread_mutex_lock(&node->mutex);
-	rc = write_node(fs, node, all, ret_again);
-	pthread_mutex_unlock(&node->mutex);
-	pthread_rwlock_unlock(&fs->names_lock);
-	return rc;
+	if (!node || node->later_round >= round)
+		return NULL;
+	later->head = node->later_next;
+	node->later_linked = false;
+	later->in_flight++;
+	return node;
 }
 
-/* Look through the whole list once. */
-static int run_through(struct fx_fs *fs, bool all, bool locked)
+static void done(struct fx_later *later, struct fx_node *node, uint64_t round, bool again)
 {
-	struct fx_later *later = fs->later;
-	struct fx_node *list;
-	int first = 0;
+	bool linked;
 
 	pthread_mutex_lock(&later->mutex);
-	list = FX_STEAL(later->list);
+	linked = again && push(later, node, round);
+	if (--later->in_flight == 0)
+		pthread_cond_broadcast(&later->idle);
 	pthread_mutex_unlock(&later->mutex);
-	while (list) {
-		struct fx_node *node = list;
-		bool again = false, linked = false;
-		int rc;
+	if (!linked)
+		fx_node_unref(later->fs, node);
+}
 
-		pthread_mutex_lock(&later->mutex);
-		list = node->later_next;
-		node->later_linked = false;
-		pthread_mutex_unlock(&later->mutex);
-		rc = write_node_locked(fs, node, all, locked, &again);
+/* Write one node; names_lock is held. False: the round is over. */
+static bool write_next(struct fx_fs *fs, uint64_t round, bool all, int *rc)
+{
+	struct fx_node *node = pop(fs->later, round);
+	bool again;
+
+	if (!node)
+		return false;
+	pthread_mutex_lock(&node->mutex);
+	*rc = write_node(fs, node, all, &again);
+	pthread_mutex_unlock(&node->mutex);
+	done(fs->later, node, round, again);
+	return true;
+}
+
+/* Look through the whole queue once. The first error. */
+static int write_round(struct fx_fs *fs, bool all, bool locked)
+{
+	uint64_t round;
+	int first = 0, rc = 0;
+	bool more;
+
+	pthread_mutex_lock(&fs->later->mutex);
+	round = ++fs->later->round;
+	pthread_mutex_unlock(&fs->later->mutex);
+	do {
+		if (!locked)
+			pthread_rwlock_rdlock(&fs->names_lock);
+		more = write_next(fs, round, all, &rc);
+		if (!locked)
+			pthread_rwlock_unlock(&fs->names_lock);
 		if (rc < 0 && !first)
 			first = rc;
-		pthread_mutex_lock(&later->mutex);
-		if (again)
-			linked = link_node(later, node);
-		pthread_mutex_unlock(&later->mutex);
-		if (!linked)
-			fx_node_unref(fs, node);
-	}
+	} while (more);
 	return first;
-}
-
-static void set_running(struct fx_later *later, bool running)
-{
-	pthread_mutex_lock(&later->mutex);
-	if (running)
-		later->armed = false;
-	later->running = running;
-	if (!running) {
-		arm(later);
-		pthread_cond_broadcast(&later->idle);
-	}
-	pthread_mutex_unlock(&later->mutex);
 }
 
 static void later_run(struct fx_job *job)
 {
 	struct fx_later *later =
 		(struct fx_later *)((char *)job - offsetof(struct fx_later, job));
-	int rc;
+	int rc = write_round(later->fs, false, false);
 
-	set_running(later, true);
-	rc = run_through(later->fs, false, false);
 	if (rc < 0)
 		fuse_log(FUSE_LOG_ERR, "feoxfs: writing to the store failed: error %d\n", -rc);
-	set_running(later, false);
+	pthread_mutex_lock(&later->mutex);
+	later->armed = false;
+	arm(later);
+	pthread_mutex_unlock(&later->mutex);
 }
 
 int fx_later_publish_all(struct fx_fs *fs, bool locked)
 {
 	struct fx_later *later = fs->later;
+	int rc = write_round(fs, true, locked);
 
-	/* What the job has taken off the list must be in the store too when this returns. */
-	if (!locked) {
-		pthread_mutex_lock(&later->mutex);
-		while (later->running)
-			pthread_cond_wait(&later->idle, &later->mutex);
-		pthread_mutex_unlock(&later->mutex);
-	}
-	return run_through(fs, true, locked);
+	/* What another thread took off the queue must be in the store too. */
+	pthread_mutex_lock(&later->mutex);
+	while (!locked && later->in_flight)
+		pthread_cond_wait(&later->idle, &later->mutex);
+	pthread_mutex_unlock(&later->mutex);
+	return rc;
 }
 
 int fx_later_create(struct fx_fs *fs, struct fx_later **ret_later)

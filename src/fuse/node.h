@@ -72,6 +72,7 @@ struct fx_node {
 
 	/* Under later's mutex. */
 	struct fx_node *later_next;
+	uint64_t later_round;
 	bool later_linked, touched;
 	struct timespec touch_time; /* mtime and ctime of a directory, not yet in its marker */
 };

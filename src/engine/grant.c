@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grant.c - what a change needs before it is published: a version, room in the queue and on disk.
+ */
+#include "commit.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+
+/* ---- Versions ----------------------------------------------------------------------------------
+ */
+
+uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor)
+{
+	_Atomic uint64_t *shard = &store->version_shards[hash % FX_VERSION_SHARDS];
+	uint64_t now = fx_clock_coarse(&store->clock);
+	uint64_t last = atomic_load_explicit(shard, memory_order_relaxed);
+	uint64_t next;
+
+	/* The clock may run ahead of the durable ceiling; counting on from the last one never does
+	 * in practice: there are 60 s in ns between them. */
+	if (store->persistent)
+		now = FX_MIN(now,
+			     atomic_load_explicit(&store->version_ceiling, memory_order_acquire));
+	do {
+		next = last + 1;
+		if (next < now)
+			next = now;
+		if (next <= floor)
+			next = floor + 1;
+	} while (!atomic_compare_exchange_weak_explicit(shard, &last, next, memory_order_relaxed,
+							memory_order_relaxed));
+	return next;
+}
+
+/* ---- Room --------------------------------------------------------------------------------------
+ */
+
+void fx_grant_add(struct fx_grant *grant, const struct fx_record *record)
+{
+	grant->records++;
+	grant->bytes += fx_queue_cost(record);
+	if (!(record->flags & FX_RECORD_TOMBSTONE))
+		grant->disk +=
+			fx_disk_cost(record->key_size, record->metadata_size, record->value_size);
+}
+
+void fx_grant_release(struct feox_store *store, struct fx_grant *grant)
+{
+	if (grant->records || grant->bytes)
+		fx_queue_release(&store->queue, grant->records, grant->bytes);
+	if (grant->disk)
+		fx_disk_unreserve(store, grant->disk);
+	*grant = (struct fx_grant){0};
+}
+
+/* Give back what is held beyond need. */
+static void grant_trim(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need)
+{
+	struct fx_grant surplus = {
+		.records = held->records - need->records,
+		.bytes = held->bytes - need->bytes,
+		.disk = held->disk - need->disk,
+	};
+
+	fx_grant_release(store, &surplus);
+	*held = *need;
+}
+
+int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need,
+		     bool nowait, bool reserved)
+{
+	int err;
+
+	if (!store->persistent)
+		return 0;
+	if (held->records >= need->records && held->bytes >= need->bytes &&
+	    held->disk >= need->disk) {
+		grant_trim(store, held, need);
+		return 0;
+	}
+	fx_grant_release(store, held);
+	if (reserved)
+		atomic_fetch_add(&store->disk_reserved, need->disk);
+	else if (need->disk) {
+		err = fx_disk_reserve(store, need->disk, nowait);
+		if (err)
+			return err;
+	}
+	err = fx_queue_admit(&store->queue, need->records, need->bytes, nowait);
+	fx_flusher_kick(store); /* looks whether it is worth it */
+	if (err) {
+		fx_disk_unreserve(store, need->disk);
+		return err;
+	}
+	*held = *need;
+	return 0;
+}

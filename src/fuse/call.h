@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call.h - one request of the kernel: what was asked, how far it is, what is answered.
+ *
+ * A handler fills in a struct fx_call on its stack and gives it to fx_call_run() with the
+ * operation's table entry: locks to take, work to do, how to answer. On the transport's thread
+ * nothing waits: locks are tried, the engine is called with FEOX_NOWAIT. When work answers
+ * -EAGAIN the call is copied to the heap and the same work runs again in the pool, where it may
+ * wait. So work must leave nothing half done when it returns -EAGAIN.
+ */
+#ifndef FX_CALL_H
+#define FX_CALL_H
+
+#include "lookup.h"
+#include "node.h"
+#include "worker.h"
+
+enum fx_call_names { FX_NAMES_NONE, FX_NAMES_SHARED, FX_NAMES_EXCLUSIVE };
+
+#define FX_ANSWERED 1 /* work has answered, or somebody will */
+
+struct fx_call;
+
+struct fx_op {
+	enum fx_call_names names; /* how names_lock is held while work runs */
+	bool locks_node;	  /* call->node's mutex is held too */
+	bool changes;		  /* with -o sync: answered when durable */
+	/* 0: to be answered by answer; FX_ANSWERED; -EAGAIN: see above; a negative errno. */
+	int (*work)(struct fx_call *call);
+	void (*answer)(struct fx_call *call);
+};
+
+struct fx_call {
+	struct fx_job job; /* in the pool */
+	const struct fx_op *op;
+	struct fx_fs *fs;
+	fuse_req_t req;
+	unsigned int nowait; /* FEOX_NOWAIT on the transport's thread, 0 in the pool */
+	bool heap;
+
+	/* What was asked; each handler says what it uses. */
+	struct fx_node *node, *other;
+	const char *name, *other_name; /* copied with the call */
+	const void *data;	       /* size bytes, copied with the call; may be NULL */
+	size_t size;
+	off_t offset;
+	uint64_t length;
+	unsigned int flags;
+	mode_t mode;
+	dev_t rdev;
+	struct stat attr; /* SETATTR's; then the one answered */
+	struct fuse_file_info fi;
+	bool has_fi;
+	void *handle; /* of a directory */
+
+	/* The answer. */
+	struct fuse_entry_param entry; /* entry.ino counts as a lookup until it is answered */
+	double timeout;
+	void *buffer; /* malloc(3)ed; freed with the call */
+	size_t buffer_size;
+	struct feox_value value; /* released with the call */
+	size_t value_offset;
+
+	/* Answer only when sync_key is durable; with it NULL, everything. */
+	bool durable;
+	uint8_t *sync_key; /* freed with the call */
+	size_t sync_key_size;
+};
+
+/* A call of req on ino, which is a node's number (0: none), with everything else zero. */
+void fx_call_init(struct fx_call *call, fuse_req_t req, fuse_ino_t ino);
+void fx_call_run(struct fx_call *call, const struct fx_op *op);
+
+/* Lock a further mutex inside work: in its rank, see fs.h. -EAGAIN. */
+int fx_call_lock(struct fx_call *call, pthread_mutex_t *mutex);
+
+/* Ask for an answer when this key is durable. -ENOMEM. */
+int fx_call_sync_key(struct fx_call *call, const struct fx_key *key);
+
+/* Ways to answer. */
+void fx_answer_ok(struct fx_call *call);
+void fx_answer_entry(struct fx_call *call);
+void fx_answer_attr(struct fx_call *call);
+void fx_answer_buffer(struct fx_call *call); /* buffer, or a slice of value */
+void fx_answer_write(struct fx_call *call);  /* call->size */
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * notify.h - tells the kernel to drop what it caches. Two threads of their own, because a
+ * notification waits for locks of the kernel that may be waiting for us: one for inodes, one for
+ * entries (rm holds the directory's lock while it waits for the file's, which setxattr holds).
+ * Queueing never waits.
+ */
+#ifndef FX_NOTIFY_H
+#define FX_NOTIFY_H
+
+#include "node.h"
+
+int fx_notify_create(struct fx_fs *fs, struct fx_notify **ret_notify);
+/* Sends what is queued; the session must still be there. NULL is allowed. */
+void fx_notify_destroy(struct fx_notify *notify);
+
+/*
+ * Attributes of node, with pages also its content. done (may be NULL) is called when the kernel
+ * has dropped them, by the notifier's thread; it may answer a request. -ENOMEM: nothing queued.
+ */
+int fx_notify_inode(struct fx_fs *fs, struct fx_node *node, bool pages, void (*done)(void *ctx),
+		    void *ctx);
+
+/* The name of node. */
+int fx_notify_entry(struct fx_fs *fs, struct fx_node *node);
+
+#endif
