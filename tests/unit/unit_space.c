@@ -21,13 +21,13 @@ static void best_fit_and_coalescing(void **state)
 
 	assert_int_equal(fx_space_create(&space), 0);
 	assert_int_equal(fx_space_alloc(space, 1, &start), -ENOSPC);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 10, 5 }), 0);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 20, 3 }), 0);
+	assert_int_equal(fx_space_free(space, (struct fx_run){10, 5}), 0);
+	assert_int_equal(fx_space_free(space, (struct fx_run){20, 3}), 0);
 	assert_int_equal(fx_space_alloc(space, 3, &start), 0);
 	assert_int_equal(start, 20); /* the run that fits best */
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 15, 5 }), 0);
+	assert_int_equal(fx_space_free(space, (struct fx_run){15, 5}), 0);
 	assert_int_equal(fx_space_run_count(space), 1); /* 10..19 */
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 20, 3 }), 0);
+	assert_int_equal(fx_space_free(space, (struct fx_run){20, 3}), 0);
 	assert_int_equal(fx_space_run_count(space), 1);
 	assert_int_equal(fx_space_longest(space).blocks, 13);
 	assert_int_equal(fx_space_last(space, 23).start, 10);
@@ -40,18 +40,18 @@ static void overlap_is_refused(void **state)
 	struct fx_space *space;
 
 	assert_int_equal(fx_space_create(&space), 0);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 10, 10 }), 0);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 10, 10 }), -EEXIST);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 5, 6 }), -EEXIST);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 19, 1 }), -EEXIST);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 0, 100 }), -EEXIST);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ 5, 0 }), -EINVAL);
-	assert_int_equal(fx_space_free(space, (struct fx_run){ UINT64_MAX, 2 }), -EINVAL);
-	assert_int_equal(fx_space_take(space, (struct fx_run){ 9, 2 }), -ENOENT);
-	assert_int_equal(fx_space_take(space, (struct fx_run){ 19, 2 }), -ENOENT);
+	assert_int_equal(fx_space_free(space, (struct fx_run){10, 10}), 0);
+	assert_int_equal(fx_space_free(space, (struct fx_run){10, 10}), -EEXIST);
+	assert_int_equal(fx_space_free(space, (struct fx_run){5, 6}), -EEXIST);
+	assert_int_equal(fx_space_free(space, (struct fx_run){19, 1}), -EEXIST);
+	assert_int_equal(fx_space_free(space, (struct fx_run){0, 100}), -EEXIST);
+	assert_int_equal(fx_space_free(space, (struct fx_run){5, 0}), -EINVAL);
+	assert_int_equal(fx_space_free(space, (struct fx_run){UINT64_MAX, 2}), -EINVAL);
+	assert_int_equal(fx_space_take(space, (struct fx_run){9, 2}), -ENOENT);
+	assert_int_equal(fx_space_take(space, (struct fx_run){19, 2}), -ENOENT);
 	assert_int_equal(fx_space_free_blocks(space), 10);
-	assert_int_equal(fx_space_take(space, (struct fx_run){ 12, 2 }), 0);
-	assert_int_equal(fx_space_take(space, (struct fx_run){ 12, 2 }), -ENOENT);
+	assert_int_equal(fx_space_take(space, (struct fx_run){12, 2}), 0);
+	assert_int_equal(fx_space_take(space, (struct fx_run){12, 2}), -ENOENT);
 	assert_int_equal(fx_space_run_count(space), 2);
 	fx_space_destroy(space);
 }
@@ -107,7 +107,7 @@ static void random_operations_agree_with_a_bitmap(void **state)
 	assert_int_equal(fx_space_create(&space), 0);
 	for (int i = 0; i < 100000; i++) {
 		uint64_t start = rnd(BLOCKS - 32), blocks = 1 + rnd(30), free_blocks, longest;
-		struct fx_run run = { start, blocks };
+		struct fx_run run = {start, blocks};
 		size_t runs;
 
 		switch (rnd(3)) {
