@@ -209,8 +209,8 @@ FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size
 		      struct feox_write_result *ret_result);
 
 /*
- * Remove key. Of the options only FEOX_NOWAIT and FEOX_IF_VERSION count. -ENOENT when absent,
- * -ECANCELED when its version is another one. Works on a full store.
+ * Remove key. Of the options only FEOX_NOWAIT and FEOX_IF_VERSION count (FEOX_REPLACE goes without
+ * saying). -ENOENT when absent, -ECANCELED when its version is another one. Works on a full store.
  */
 FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_size,
 			 const struct feox_write_options *options);

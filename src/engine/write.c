@@ -8,7 +8,7 @@
 #define PUT_FLAGS                                                                                  \
 	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY |           \
 	 FEOX_KEEP_METADATA | FEOX_RESERVED)
-#define CHANGE_FLAGS (FEOX_NOWAIT | FEOX_IF_VERSION)
+#define CHANGE_FLAGS (FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION) /* they always replace */
 
 /* ---- Records that follow others
  * ------------------------------------------------------------------ */

@@ -6,6 +6,8 @@
  *		|						|
  *		+---------------> done <------------------------+
  *				   |
+ *		(invalidates: when the notifier is through)
+ *				   |
  *		 answered now, or (durable) by the engine's completion of a sync
  *
  * A call on the heap belongs to whoever runs it next, who frees it after the answer.
@@ -16,17 +18,24 @@
 
 #include "call.h"
 #include "cleanup.h"
+#include "notify.h"
 
 #define FX_TRIES 256u /* of a lock, before the call goes to the pool: some microseconds */
 
-void fx_call_init(struct fx_call *call, fuse_req_t req, fuse_ino_t ino)
+void fx_call_init_own(struct fx_call *call, struct fx_fs *fs, struct fx_node *node)
 {
 	memset(call, 0, sizeof(*call));
-	call->fs = fuse_req_userdata(req);
-	call->req = req;
+	call->fs = fs;
 	call->nowait = FEOX_NOWAIT;
-	if (ino)
-		call->node = fx_node_of(call->fs, ino);
+	call->node = node;
+}
+
+void fx_call_init(struct fx_call *call, fuse_req_t req, fuse_ino_t ino)
+{
+	struct fx_fs *fs = fuse_req_userdata(req);
+
+	fx_call_init_own(call, fs, ino ? fx_node_of(fs, ino) : NULL);
+	call->req = req;
 }
 
 /* ---- Locks ----------------------------------------------------------------------------------- */
@@ -156,7 +165,28 @@ static void answer_error(struct fx_call *call, int rc)
 {
 	if (call->entry.ino)
 		fx_node_forget(call->fs, fx_node_of(call->fs, call->entry.ino), 1);
-	fuse_reply_err(call->req, -rc);
+	if (call->req)
+		fuse_reply_err(call->req, -rc);
+}
+
+/* ---- Answers that wait ------------------------------------------------------------------------
+ */
+
+static void count_sync(struct fx_fs *fs, int add)
+{
+	FX_LOCKED(&fs->syncs_mutex);
+
+	fs->syncs += (unsigned int)add;
+	if (!fs->syncs)
+		pthread_cond_broadcast(&fs->syncs_done);
+}
+
+void fx_call_wait_synced(struct fx_fs *fs)
+{
+	FX_LOCKED(&fs->syncs_mutex);
+
+	while (fs->syncs)
+		pthread_cond_wait(&fs->syncs_done, &fs->syncs_mutex);
 }
 
 static void synced(void *ctx, int result)
@@ -169,8 +199,7 @@ static void synced(void *ctx, int result)
 	else
 		call->op->answer(call);
 	call_clear(call);
-	/* Release: fx_fs_destroy() sees 0 (acquire) only after the answer. */
-	atomic_fetch_sub_explicit(&fs->syncs, 1, memory_order_release);
+	count_sync(fs, -1);
 }
 
 /* The answer comes from the engine's completion. Negative: it does not. */
@@ -182,13 +211,37 @@ static int answer_when_durable(struct fx_call *call)
 
 	if (!copy)
 		return -ENOMEM;
-	atomic_fetch_add_explicit(&fs->syncs, 1, memory_order_relaxed);
+	count_sync(fs, 1);
 	rc = feox_sync_async(fs->store, copy->sync_key, copy->sync_key_size, synced, copy);
 	if (rc < 0) {
-		atomic_fetch_sub_explicit(&fs->syncs, 1, memory_order_release);
+		count_sync(fs, -1);
 		if (copy != call)
 			free(copy);
 	}
+	return rc;
+}
+
+static void done(struct fx_call *call, int rc);
+
+static void invalidated(void *ctx)
+{
+	struct fx_call *call = ctx;
+
+	call->invalidates = false;
+	done(call, 0);
+}
+
+/* The answer, or what else it waits for, comes when the notifier is through. */
+static int answer_when_invalidated(struct fx_call *call)
+{
+	struct fx_call *copy = call_to_heap(call);
+	int rc;
+
+	if (!copy)
+		return -ENOMEM;
+	rc = fx_notify_inode(call->fs, call->node, call->pages, invalidated, copy);
+	if (rc < 0 && copy != call)
+		free(copy);
 	return rc;
 }
 
@@ -196,8 +249,8 @@ static void done(struct fx_call *call, int rc)
 {
 	bool durable = call->durable || (call->op->changes && call->fs->options->sync);
 
-	if (rc == 0 && durable) {
-		rc = answer_when_durable(call);
+	if (rc == 0 && (call->invalidates || durable)) {
+		rc = call->invalidates ? answer_when_invalidated(call) : answer_when_durable(call);
 		if (rc == 0)
 			return;
 	}
@@ -248,6 +301,10 @@ int fx_call_sync_key(struct fx_call *call, const struct fx_key *key)
 	call->sync_key_size = key->size;
 	call->durable = true;
 	return 0;
+}
+
+void fx_answer_none(struct fx_call *call)
+{
 }
 
 void fx_answer_ok(struct fx_call *call)

@@ -50,8 +50,8 @@ struct fx_call {
 	dev_t rdev;
 	struct stat attr; /* SETATTR's; then the one answered */
 	struct fuse_file_info fi;
-	bool has_fi;
 	void *handle; /* of a directory */
+	bool begun;   /* the part of the work that must not be done twice is done */
 
 	/* The answer. */
 	struct fuse_entry_param entry; /* entry.ino counts as a lookup until it is answered */
@@ -61,6 +61,10 @@ struct fx_call {
 	struct feox_value value; /* released with the call */
 	size_t value_offset;
 
+	/* Answer only when the kernel has dropped what it caches of node (pages: its content too).
+	 */
+	bool invalidates, pages;
+
 	/* Answer only when sync_key is durable; with it NULL, everything. */
 	bool durable;
 	uint8_t *sync_key; /* freed with the call */
@@ -69,6 +73,8 @@ struct fx_call {
 
 /* A call of req on ino, which is a node's number (0: none), with everything else zero. */
 void fx_call_init(struct fx_call *call, fuse_req_t req, fuse_ino_t ino);
+/* A call of our own that nobody asked for: nothing is answered. */
+void fx_call_init_own(struct fx_call *call, struct fx_fs *fs, struct fx_node *node);
 void fx_call_run(struct fx_call *call, const struct fx_op *op);
 
 /* Lock a further mutex inside work: in its rank, see fs.h. -EAGAIN. */
@@ -77,7 +83,11 @@ int fx_call_lock(struct fx_call *call, pthread_mutex_t *mutex);
 /* Ask for an answer when this key is durable. -ENOMEM. */
 int fx_call_sync_key(struct fx_call *call, const struct fx_key *key);
 
+/* Wait until no answer is owed any more; called by fx_fs_destroy() only. */
+void fx_call_wait_synced(struct fx_fs *fs);
+
 /* Ways to answer. */
+void fx_answer_none(struct fx_call *call);
 void fx_answer_ok(struct fx_call *call);
 void fx_answer_entry(struct fx_call *call);
 void fx_answer_attr(struct fx_call *call);

@@ -270,7 +270,7 @@ void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct
 	fuse_reply_err(req, 0);
 }
 
-void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset)
+void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset, bool plus)
 {
 	char *buffer = malloc(size);
 	size_t used = 0;
@@ -282,12 +282,15 @@ void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t off
 	for (size_t i = (size_t)offset; i < FILES + 2; i++) {
 		const char *name = i == 0 ? "." : i == 1 ? ".." : files[i - 2].name;
 		fuse_ino_t ino = i == 0 ? FX_INO_CONTROL : i == 1 ? FUSE_ROOT_ID : INO(i - 2);
-		struct stat st;
+		struct fuse_entry_param entry = {.ino = 0}; /* not a lookup */
 		size_t n;
 
-		fill_stat(fs, i == 1 ? FX_INO_CONTROL : ino, &st);
-		st.st_ino = ino;
-		n = fuse_add_direntry(req, buffer + used, size - used, name, &st, (off_t)i + 1);
+		fill_stat(fs, i == 1 ? FX_INO_CONTROL : ino, &entry.attr);
+		entry.attr.st_ino = ino;
+		n = plus ? fuse_add_direntry_plus(req, buffer + used, size - used, name, &entry,
+						  (off_t)i + 1)
+			 : fuse_add_direntry(req, buffer + used, size - used, name, &entry.attr,
+					     (off_t)i + 1);
 		if (n > size - used)
 			break;
 		used += n;

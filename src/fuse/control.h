@@ -30,6 +30,6 @@ void fx_control_read(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, size_t si
 		     struct fuse_file_info *fi);
 void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 			struct fuse_file_info *fi);
-void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset);
+void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset, bool plus);
 
 #endif

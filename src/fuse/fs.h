@@ -16,7 +16,8 @@
  *   scan.c      the names in a directory
  *   ttl.c       expiry: kernel timeouts, texts
  *   notify.c    invalidation of the kernel's caches
- *   op_*.c      handlers, by noun
+ *   entry.c     the answer to a name: a node, its attributes, how long they are true
+ *   op_*.c      handlers, by noun; op.h names them
  *   control.c   /.feox
  *   worker.h    what would wait runs in a small pool
  *
@@ -40,8 +41,8 @@ struct fx_worker;  /* worker.h */
 struct fx_nodes;   /* node.h */
 struct fx_control; /* control.h */
 struct fx_session; /* session.h */
-struct fx_later;
-struct fx_notify;
+struct fx_later;   /* later.h */
+struct fx_notify;  /* notify.h */
 
 struct fx_fs {
 	struct feox_store *store;
@@ -58,16 +59,20 @@ struct fx_fs {
 	 * mutex, a node's mutex, then nodes' and later's own, which are leaves.
 	 */
 	pthread_rwlock_t names_lock; /* shared: keys of nodes stay as they are; exclusive: rename */
-	struct fx_later *later;	     /* later.h */
-	struct fx_notify *notify;    /* notify.h */
-	uint64_t mounted_ns;	     /* what an empty root without a marker shows as its times */
-	_Atomic unsigned int syncs;  /* answers that wait for the engine's sync; fx_fs_destroy() */
+	struct fx_later *later;
+	struct fx_notify *notify;
+	uint64_t mounted_ns; /* what an empty root without a marker shows as its times */
+	/* call.c: answers that wait for the engine's sync. */
+	pthread_mutex_t syncs_mutex; /* guards syncs */
+	pthread_cond_t syncs_done;   /* syncs became 0 */
+	unsigned int syncs;
 };
 
 /* fs.c: everything but the session. -ENOMEM. options and store outlive it. */
 int fx_fs_create(struct feox_store *store, const struct fx_options *options, struct fx_fs **ret_fs);
 
-/* Publish every stage that is left, stop the workers, free. Errors of publishing are in the log. */
+/* Publish every stage that is left, stop the workers, free. Negative: not all could be published.
+ */
 int fx_fs_destroy(struct fx_fs *fs);
 
 /* The handlers, for fuse_session_new(); userdata is the fx_fs. */

@@ -30,7 +30,7 @@ struct fx_later {
 	struct fx_node *head, *tail; /* by later_next */
 	uint64_t round;		     /* the latest one */
 	unsigned int in_flight;	     /* nodes taken off and not done */
-	bool armed, finished;
+	bool armed, stopped;
 };
 
 static uint64_t publish_interval(const struct fx_fs *fs)
@@ -45,7 +45,7 @@ static void arm(struct fx_later *later)
 {
 	uint64_t tick_ns = FX_MIN(publish_interval(later->fs), FX_TOUCH_NS) / 4;
 
-	if (later->armed || later->finished || !later->head)
+	if (later->armed || later->stopped || !later->head)
 		return;
 	later->armed = true;
 	fx_worker_submit_at(later->fs->worker, &later->job,
@@ -251,8 +251,7 @@ static int write_round(struct fx_fs *fs, bool all, bool locked)
 
 static void later_run(struct fx_job *job)
 {
-	struct fx_later *later =
-		(struct fx_later *)((char *)job - offsetof(struct fx_later, job));
+	struct fx_later *later = (struct fx_later *)((char *)job - offsetof(struct fx_later, job));
 	int rc = write_round(later->fs, false, false);
 
 	if (rc < 0)
@@ -290,16 +289,11 @@ int fx_later_create(struct fx_fs *fs, struct fx_later **ret_later)
 	return 0;
 }
 
-void fx_later_finish(struct fx_fs *fs)
+void fx_later_stop(struct fx_fs *fs)
 {
-	int rc;
+	FX_LOCKED(&fs->later->mutex);
 
-	pthread_mutex_lock(&fs->later->mutex);
-	fs->later->finished = true;
-	pthread_mutex_unlock(&fs->later->mutex);
-	rc = fx_later_publish_all(fs, false);
-	if (rc < 0)
-		fuse_log(FUSE_LOG_ERR, "feoxfs: unmounted with unwritten files: error %d\n", -rc);
+	fs->later->stopped = true;
 }
 
 void fx_later_destroy(struct fx_later *later)

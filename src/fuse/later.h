@@ -10,8 +10,8 @@
 
 int fx_later_create(struct fx_fs *fs, struct fx_later **ret_later);
 
-/* Write everything, whatever its time; afterwards nothing is taken any more. Any thread. */
-void fx_later_finish(struct fx_fs *fs);
+/* No timer any more: what comes now waits for fx_later_publish_all(). */
+void fx_later_stop(struct fx_fs *fs);
 void fx_later_destroy(struct fx_later *later); /* NULL is allowed */
 
 /* node's stage is dirty; node->mutex is held. */

@@ -146,8 +146,10 @@ static int resolve_continuation(struct fx_fs *fs, const struct fx_node *parent, 
 	if (rc < 0 || found->what == FX_DIRECTORY)
 		return rc;
 	node = fx_node_find(fs, parent, name, name_size);
-	if (node)
+	if (node) {
 		found->what = FX_DIRECTORY;
+		found->version = fs->mounted_ns;
+	}
 	fx_node_unref(fs, node);
 	return 0;
 }
@@ -181,8 +183,7 @@ int fx_resolve(struct fx_fs *fs, const struct fx_node *parent, const char *name,
 	return rc;
 }
 
-struct fx_spot fx_found_spot(const struct fx_found *found, struct fx_node *parent,
-			     const char *name)
+struct fx_spot fx_found_spot(const struct fx_found *found, struct fx_node *parent, const char *name)
 {
 	struct fx_spot spot = {.parent = parent,
 			       .name = name,
@@ -268,6 +269,18 @@ int fx_examine(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 	return 0;
 }
 
+int fx_examine_file(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
+		    struct fx_found *ret_found)
+{
+	int rc = fx_examine(fs, node, nowait, ret_found);
+
+	if (rc == -ENOENT) {
+		fx_stage_lose_name(fs, node);
+		rc = fx_examine(fs, node, nowait, ret_found);
+	}
+	return rc == -ESTALE ? -ENOENT : rc;
+}
+
 /* ---- struct stat ----------------------------------------------------------------------------- */
 
 static void stat_stage(const struct fx_stage *stage, struct stat *st)
@@ -291,8 +304,8 @@ static int stat_directory(struct fx_fs *fs, struct fx_node *node, const struct f
 		st->st_mtim = st->st_ctim = touched;
 	if (found->detached)
 		return 0;
-	rc = fx_scan_count_directories(fs, &found->key, found->kind == FX_NAME_CONTINUATION,
-				       nowait, &st->st_nlink, &earliest_ns);
+	rc = fx_scan_count_directories(fs, &found->key, found->kind == FX_NAME_CONTINUATION, nowait,
+				       &st->st_nlink, &earliest_ns);
 	if (rc == 0)
 		*expiry_ns = fx_ttl_earlier(*expiry_ns, earliest_ns);
 	return rc;

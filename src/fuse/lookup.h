@@ -56,6 +56,13 @@ struct fx_spot fx_found_spot(const struct fx_found *found, struct fx_node *paren
 int fx_examine(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 	       struct fx_found *ret_found);
 
+/*
+ * The same of a file, its mutex held. A key that is gone takes the name along: the node is
+ * detached, and what its handles keep is found. -ENOENT: nothing is kept.
+ */
+int fx_examine_file(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
+		    struct fx_found *ret_found);
+
 /* Whether a live key lies below base (its marker does not count when below_marker is set). */
 int fx_any_below(struct fx_fs *fs, const uint8_t *base, size_t base_size, bool below_marker,
 		 unsigned int nowait, uint64_t *ret_expiry_ns, uint64_t *ret_version);

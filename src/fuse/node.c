@@ -330,8 +330,7 @@ void fx_node_detach(struct fx_fs *fs, struct fx_node *node)
 	atomic_store_explicit(&node->detached, true, memory_order_relaxed);
 }
 
-int fx_node_prepare_move(struct fx_node *node, const struct fx_spot *spot,
-			 struct fx_move *ret_move)
+int fx_node_prepare_move(struct fx_node *node, const struct fx_spot *spot, struct fx_move *ret_move)
 {
 	struct fx_move move = {.node = node, .spot = *spot};
 

@@ -220,7 +220,8 @@ static int continuation_entry(struct fx_scan *scan, struct fx_scan_entry *entry)
 	return rc < 0 ? rc : !given;
 }
 
-/* Whether a directory of the leaf's name is there; scan->item is the key behind the leaf, if any. */
+/* Whether a directory of the leaf's name is there; scan->item is the key behind the leaf, if any.
+ */
 static int leaf_has_twin(struct fx_scan *scan)
 {
 	struct fx_key *key = &scan->key;
@@ -235,10 +236,9 @@ static int leaf_has_twin(struct fx_scan *scan)
 	if (next[key->size] == separator)
 		return true;
 	key->data[key->size] = separator; /* fx_key has room for it */
-	rc = key->size < FEOX_KEY_MAX
-		     ? fx_any_below(scan->fs, key->data, key->size + 1, false, scan->nowait,
-				    &expiry_ns, &version)
-		     : 0;
+	rc = key->size < FEOX_KEY_MAX ? fx_any_below(scan->fs, key->data, key->size + 1, false,
+						     scan->nowait, &expiry_ns, &version)
+				      : 0;
 	return rc;
 }
 

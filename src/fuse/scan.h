@@ -23,9 +23,9 @@ struct fx_scan {
 	struct fx_fs *fs;
 	unsigned int nowait;
 	struct fx_place place;
-	struct fx_key base;	 /* of the directory, as of this begin */
-	struct fx_key at;	 /* the next key to look at, without the base ... */
-	bool at_exclusive;	 /* ... or the one after it */
+	struct fx_key base; /* of the directory, as of this begin */
+	struct fx_key at;   /* the next key to look at, without the base ... */
+	bool at_exclusive;  /* ... or the one after it */
 	bool self_done, finished;
 	struct feox_iter *iter;
 	struct feox_item item; /* looked at, not used yet, when has_item */

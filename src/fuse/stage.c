@@ -7,7 +7,8 @@
  *	                    name gone: orphan, kept until the last handle closes, never published
  *
  * 1. dirty implies reserved >= size (but for orphans, which need no room in the store).
- * 2. dirty implies that the node is on later's list, so that it is published in time and at unmount.
+ * 2. dirty implies that the node is on later's list, so that it is published in time and at
+ *unmount.
  * 3. A stage is published whole, by one feox_put that needs the key to be there (FEOX_REPLACE): a
  *    key that was deleted or has expired is not brought back. The record's attributes go along,
  *    with the times of the last change.
@@ -22,8 +23,10 @@
 #include "later.h"
 #include "stage.h"
 
-#define FX_STAGE_STEP	   ((uint64_t)4096)	  /* smallest buffer and reservation */
-#define FX_STAGE_GROW_FROM ((uint64_t)64 * 1024) /* from here on both grow by halves and doubles */
+#define FX_STAGE_STEP ((uint64_t)4096) /* smallest buffer and reservation */
+#define FX_STAGE_GROW_FROM                                                                         \
+	((uint64_t)64 * 1024) /* from here on both grow by halves and doubles                      \
+			       */
 
 uint64_t fx_monotonic(void)
 {
@@ -54,6 +57,14 @@ void fx_stage_free(struct fx_fs *fs, struct fx_stage *stage)
 	free(stage);
 }
 
+void fx_stage_lose_name(struct fx_fs *fs, struct fx_node *node)
+{
+	if (!fx_node_is_detached(node))
+		fx_node_detach(fs, node);
+	if (node->stage)
+		stage_unreserve(fs, node->stage);
+}
+
 /* ---- Room ------------------------------------------------------------------------------------ */
 
 static uint64_t room_for(const struct fx_fs *fs, uint64_t size)
@@ -68,8 +79,7 @@ static uint64_t room_for(const struct fx_fs *fs, uint64_t size)
 }
 
 /* Have at least size bytes promised, preferably more, so that not every write has to ask. */
-static int stage_reserve(struct fx_fs *fs, struct fx_node *node, uint64_t size,
-			 unsigned int nowait)
+static int stage_reserve(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait)
 {
 	struct fx_stage *stage = node->stage;
 	uint64_t want = room_for(fs, size);
@@ -107,9 +117,7 @@ static int stage_hold(struct fx_fs *fs, struct fx_stage *stage, uint64_t size)
 	return 0;
 }
 
-/* Whatever follows makes the content at most size bytes long: promise and buffer it. */
-static int stage_prepare(struct fx_fs *fs, struct fx_node *node, uint64_t size,
-			 unsigned int nowait)
+int fx_stage_promise(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait)
 {
 	int rc;
 
@@ -141,11 +149,15 @@ static int stage_load(struct fx_fs *fs, struct fx_node *node, struct fx_stage *s
 	struct fx_key key;
 	int rc = fx_node_key(fs, node, &key);
 
-	if (rc == -ESTALE && node->kept && node->kept->has_value)
-		return stage_fill(fs, stage, &node->kept->value);
-	if (rc < 0)
-		return rc;
-	rc = feox_get(fs->store, key.data, key.size, nowait, &value);
+	if (rc == 0)
+		rc = feox_get(fs->store, key.data, key.size, nowait, &value);
+	if (rc == -ENOENT)
+		fx_stage_lose_name(fs, node);
+	if (rc == -ENOENT || rc == -ESTALE) {
+		if (node->kept && node->kept->has_value)
+			return stage_fill(fs, stage, &node->kept->value);
+		return -ENOENT;
+	}
 	if (rc < 0)
 		return rc;
 	rc = stage_fill(fs, stage, &value);
@@ -203,7 +215,7 @@ int fx_stage_write(struct fx_fs *fs, struct fx_node *node, const void *data, siz
 
 	if (offset > max_value(fs) || size > max_value(fs) - offset)
 		return -EFBIG;
-	rc = stage_prepare(fs, node, offset + size, nowait);
+	rc = fx_stage_promise(fs, node, offset + size, nowait);
 	if (rc < 0)
 		return rc;
 	stage_fill_gap(stage, offset);
@@ -221,7 +233,7 @@ int fx_stage_resize(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsig
 
 	if (size > max_value(fs))
 		return -EFBIG;
-	rc = size > stage->size ? stage_prepare(fs, node, size, nowait)
+	rc = size > stage->size ? fx_stage_promise(fs, node, size, nowait)
 				: stage_reserve(fs, node, size, nowait);
 	if (rc < 0)
 		return rc;
@@ -246,7 +258,7 @@ int fx_stage_zero(struct fx_fs *fs, struct fx_node *node, uint64_t offset, uint6
 	end = FX_MIN(end, stage->size);
 	if (offset >= end)
 		return 0;
-	rc = stage_prepare(fs, node, stage->size, nowait);
+	rc = fx_stage_promise(fs, node, stage->size, nowait);
 	if (rc < 0)
 		return rc;
 	memset(stage->data + offset, 0, end - offset);
@@ -255,19 +267,6 @@ int fx_stage_zero(struct fx_fs *fs, struct fx_node *node, uint64_t offset, uint6
 }
 
 /* ---- Publish --------------------------------------------------------------------------------- */
-
-void fx_stage_orphan(struct fx_fs *fs, struct fx_node *node)
-{
-	if (node->stage)
-		stage_unreserve(fs, node->stage);
-}
-
-static void name_lost(struct fx_fs *fs, struct fx_node *node)
-{
-	if (!fx_node_is_detached(node))
-		fx_node_detach(fs, node);
-	fx_stage_orphan(fs, node);
-}
 
 static int stage_put(struct fx_fs *fs, struct fx_node *node, struct fx_found *found,
 		     unsigned int nowait, struct feox_write_result *ret_result)
@@ -319,7 +318,7 @@ int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait
 	if (rc == 0)
 		rc = stage_put(fs, node, &found, nowait, &result);
 	if (rc == -ENOENT || rc == -ESTALE) {
-		name_lost(fs, node);
+		fx_stage_lose_name(fs, node);
 		return 0;
 	}
 	if (rc < 0)

@@ -16,10 +16,10 @@
 struct fx_stage {
 	uint8_t *data; /* owned; capacity bytes, of which size are the content */
 	uint64_t size, capacity;
-	uint64_t reserved;	       /* promised by feox_reserve(), until published */
-	bool dirty;		       /* differs from the store */
-	struct timespec mtime, ctime;  /* of the last change, while dirty */
-	uint64_t first_ns, last_ns;    /* CLOCK_MONOTONIC: first and last change since clean */
+	uint64_t reserved;	      /* promised by feox_reserve(), until published */
+	bool dirty;		      /* differs from the store */
+	struct timespec mtime, ctime; /* of the last change, while dirty */
+	uint64_t first_ns, last_ns;   /* CLOCK_MONOTONIC: first and last change since clean */
 };
 
 /*
@@ -36,6 +36,9 @@ int fx_stage_resize(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsig
 int fx_stage_zero(struct fx_fs *fs, struct fx_node *node, uint64_t offset, uint64_t size,
 		  bool extend, unsigned int nowait);
 
+/* Promise and buffer room for a content of size bytes, which stays as it is. */
+int fx_stage_promise(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait);
+
 /*
  * Put a dirty stage into the store. 0 also when there is nothing to do, and when the key is gone:
  * the stage is then an unlinked file's, and never published.
@@ -45,12 +48,11 @@ int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait
 /* Publish; without a writer (unlinked: without any handle) the stage ends. */
 int fx_stage_settle(struct fx_fs *fs, struct fx_node *node, unsigned int nowait);
 
-/* The file has lost its name: what is staged is only its handles' from now on. */
-void fx_stage_orphan(struct fx_fs *fs, struct fx_node *node);
+/* The file has lost its name: it is detached, what is staged is only its handles' from now on. */
+void fx_stage_lose_name(struct fx_fs *fs, struct fx_node *node);
 
 void fx_stage_free(struct fx_fs *fs, struct fx_stage *stage); /* NULL is allowed */
 
-/* The store has changed under node by a publish: the version that kernel and handles hold. */
 uint64_t fx_monotonic(void); /* CLOCK_MONOTONIC_COARSE, ns */
 
 #endif

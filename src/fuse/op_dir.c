@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * op_dir.c - directories: opened, listed, made durable.
+ *
+ * An entry's cookie is its number in its handle's listing, from 3 on ("." and ".." are 1 and 2).
+ * The kernel may ask again for what the last answer held, when the caller's buffer was smaller: the
+ * handle remembers those entries. Going back further begins the scan anew and counts; what has come
+ * or gone meanwhile then moves the numbers, as POSIX allows for seekdir(3) after a change.
+ */
+#include <errno.h>
+#include <linux/fuse.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "control.h"
+#include "entry.h"
+#include "later.h"
+#include "op.h"
+#include "scan.h"
+
+#define FX_FIRST_COOKIE ((off_t)2)	       /* what precedes the first entry of a scan */
+#define FX_INO_UNKNOWN	((uint64_t)UINT32_MAX) /* as libfuse says it; readdir(3) drops a 0 */
+
+struct item {
+	struct item *next;
+	uint64_t ino;
+	mode_t type;
+	off_t cookie;
+	char name[]; /* NUL-terminated */
+};
+
+struct directory {
+	pthread_mutex_t mutex; /* guards all */
+	struct fx_scan scan;
+	struct item *first, *last; /* given by the scan, maybe not by the kernel yet */
+	off_t cookie;		   /* of the last item that the scan has given */
+	bool ended;		   /* the scan is through */
+};
+
+/* ---- OPENDIR, RELEASEDIR --------------------------------------------------------------------- */
+
+static struct directory *directory_of(const struct fuse_file_info *fi)
+{
+	return (struct directory *)(uintptr_t)fi->fh;
+}
+
+static void drop_items(struct directory *dir, off_t up_to)
+{
+	while (dir->first && dir->first->cookie <= up_to) {
+		struct item *item = dir->first;
+
+		dir->first = item->next;
+		if (!dir->first)
+			dir->last = NULL;
+		free(item);
+	}
+}
+
+static void rewind_scan(struct directory *dir)
+{
+	drop_items(dir, dir->cookie);
+	fx_scan_clear(&dir->scan);
+	fx_scan_init(&dir->scan);
+	dir->cookie = FX_FIRST_COOKIE;
+	dir->ended = false;
+}
+
+static struct directory *directory_new(void)
+{
+	struct directory *dir = calloc(1, sizeof(*dir));
+
+	if (!dir)
+		return NULL;
+	pthread_mutex_init(&dir->mutex, NULL);
+	fx_scan_init(&dir->scan);
+	dir->cookie = FX_FIRST_COOKIE;
+	return dir;
+}
+
+static void directory_free(struct directory *dir)
+{
+	if (!dir)
+		return;
+	drop_items(dir, dir->cookie);
+	fx_scan_clear(&dir->scan);
+	pthread_mutex_destroy(&dir->mutex);
+	free(dir);
+}
+
+void fx_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct directory *dir = NULL;
+
+	if (!fx_control_is(ino)) {
+		dir = directory_new();
+		if (!dir) {
+			fuse_reply_err(req, ENOMEM);
+			return;
+		}
+	}
+	fi->fh = (uint64_t)(uintptr_t)dir;
+	if (fuse_reply_open(req, fi) < 0)
+		directory_free(dir);
+}
+
+void fx_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	directory_free(directory_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+/* ---- READDIR --------------------------------------------------------------------------------- */
+
+/* The next entry of the scan, as an item. 1, 0 at the end. */
+static int scan_item(struct directory *dir)
+{
+	struct fx_scan_entry entry;
+	int rc = fx_scan_next(&dir->scan, &entry);
+	struct item *item;
+
+	if (rc <= 0) {
+		dir->ended = rc == 0;
+		return rc;
+	}
+	item = malloc(sizeof(*item) + entry.name.size + 1);
+	if (!item)
+		return -ENOMEM;
+	item->next = NULL;
+	item->ino = entry.ino;
+	item->type = entry.type;
+	item->cookie = ++dir->cookie;
+	memcpy(item->name, entry.name.text, entry.name.size + 1);
+	if (dir->last)
+		dir->last->next = item;
+	else
+		dir->first = item;
+	dir->last = item;
+	return 1;
+}
+
+/* The item behind cookie, from memory or the scan. 1, 0 at the end. */
+static int item_after(struct directory *dir, const struct item *before, off_t cookie,
+		      struct item **ret_item)
+{
+	struct item *item = before ? before->next : dir->first;
+	int rc = 1;
+
+	while (rc > 0 && (!item || item->cookie <= cookie)) {
+		item = item ? item->next : NULL;
+		if (item)
+			continue;
+		rc = dir->ended ? 0 : scan_item(dir);
+		item = dir->last;
+		if (rc > 0 && item->cookie <= cookie) { /* a jump forward */
+			drop_items(dir, item->cookie);
+			item = NULL;
+		}
+	}
+	if (rc > 0)
+		*ret_item = item;
+	return rc;
+}
+
+/* What the kernel is told of an item; with plus, a lookup as well, when that does not wait. */
+static void describe(struct fx_call *call, const struct item *item, bool plus,
+		     struct fuse_entry_param *entry)
+{
+	struct fx_node *node;
+	FX_AUTO_FOUND struct fx_found found;
+	int rc;
+
+	fx_found_init(&found);
+	*entry = (struct fuse_entry_param){.attr = {.st_ino = item->ino, .st_mode = item->type}};
+	if (!plus || fx_resolve(call->fs, call->node, item->name, call->nowait, &found) < 0 ||
+	    found.what == FX_ABSENT || found.kind == FX_NAME_CONTROL)
+		return;
+	rc = fx_entry_node(call, call->node, item->name, &found, false, &node);
+	if (rc < 0)
+		return;
+	fx_entry_fill(call, node, &found, entry);
+	fx_node_unref(call->fs, node);
+}
+
+/* Append one entry; false: it does not fit. */
+static bool add_entry(struct fx_call *call, bool plus, const char *name,
+		      const struct fuse_entry_param *entry, off_t cookie)
+{
+	char *at = (char *)call->buffer + call->buffer_size;
+	size_t left = call->size - call->buffer_size, size;
+
+	size = plus ? fuse_add_direntry_plus(call->req, at, left, name, entry, cookie)
+		    : fuse_add_direntry(call->req, at, left, name, &entry->attr, cookie);
+	if (size > left)
+		return false;
+	call->buffer_size += size;
+	return true;
+}
+
+static uint64_t ino_hint(const struct fx_node *node)
+{
+	uint64_t ino = atomic_load_explicit(&node->ino, memory_order_relaxed);
+
+	return ino ? ino : FX_INO_UNKNOWN;
+}
+
+/* "." and "..", which nobody looks up. */
+static void add_dots(struct fx_call *call, bool plus)
+{
+	const struct fx_node *node = call->node, *parent = node->parent ? node->parent : node;
+	struct fuse_entry_param entry = {.attr.st_mode = S_IFDIR};
+
+	entry.attr.st_ino = ino_hint(node);
+	if (call->offset < 1)
+		add_entry(call, plus, ".", &entry, 1);
+	entry.attr.st_ino = ino_hint(parent);
+	if (call->offset < 2)
+		add_entry(call, plus, "..", &entry, 2);
+}
+
+static bool entry_fits(const struct fx_call *call, const struct item *item, bool plus)
+{
+	size_t left = call->size - call->buffer_size, size;
+
+	size = plus ? fuse_add_direntry_plus(call->req, NULL, 0, item->name, NULL, 0)
+		    : fuse_add_direntry(call->req, NULL, 0, item->name, NULL, 0);
+	return size <= left;
+}
+
+static int add_items(struct fx_call *call, struct directory *dir, bool plus)
+{
+	off_t cookie = FX_MAX(call->offset, FX_FIRST_COOKIE);
+	struct item *item = NULL;
+	int rc;
+
+	drop_items(dir, cookie);
+	while ((rc = item_after(dir, item, cookie, &item)) > 0) {
+		struct fuse_entry_param entry;
+
+		if (!entry_fits(call, item, plus))
+			return 0;
+		describe(call, item, plus, &entry);
+		add_entry(call, plus, item->name, &entry, item->cookie);
+		cookie = item->cookie;
+	}
+	return rc;
+}
+
+static int list(struct fx_call *call, struct directory *dir, bool plus)
+{
+	off_t oldest = dir->first ? dir->first->cookie - 1 : dir->cookie;
+	int rc;
+
+	if (call->offset == 0 || FX_MAX(call->offset, FX_FIRST_COOKIE) < oldest)
+		rewind_scan(dir);
+	rc = fx_scan_begin(call->fs, &dir->scan, call->node, call->nowait);
+	if (rc == -ESTALE)
+		return 0; /* removed: it lists nothing */
+	if (rc < 0)
+		return rc;
+	add_dots(call, plus);
+	rc = add_items(call, dir, plus);
+	fx_scan_end(&dir->scan);
+	/* What is there already is an answer; a failure shows with the next request. */
+	return call->buffer_size ? 0 : rc;
+}
+
+static int readdir_work(struct fx_call *call)
+{
+	struct directory *dir = call->handle;
+	int rc;
+
+	if (!call->buffer)
+		call->buffer = malloc(call->size);
+	if (!call->buffer)
+		return -ENOMEM;
+	call->buffer_size = 0;
+	rc = fx_call_lock(call, &dir->mutex);
+	if (rc < 0)
+		return rc;
+	rc = list(call, dir, call->flags);
+	pthread_mutex_unlock(&dir->mutex);
+	return rc;
+}
+
+/* Nobody took the answer: its lookups do not count. */
+static void forget_entries(struct fx_call *call)
+{
+	const char *at = call->buffer, *end = at + call->buffer_size;
+
+	while (at < end) {
+		const struct fuse_direntplus *entry = (const void *)at;
+
+		if (entry->entry_out.nodeid)
+			fx_node_forget(call->fs, fx_node_of(call->fs, entry->entry_out.nodeid), 1);
+		at += FUSE_DIRENTPLUS_SIZE(entry);
+	}
+}
+
+static void answer_entries(struct fx_call *call)
+{
+	if (fuse_reply_buf(call->req, call->buffer, call->buffer_size) < 0 && call->flags)
+		forget_entries(call);
+}
+
+static void run_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+			struct fuse_file_info *fi, bool plus)
+{
+	static const struct fx_op op = {
+		.names = FX_NAMES_SHARED, .work = readdir_work, .answer = answer_entries};
+	struct fx_call call;
+
+	fx_call_init(&call, req, ino);
+	call.handle = directory_of(fi);
+	call.size = size;
+	call.offset = offset;
+	call.flags = plus;
+	fx_call_run(&call, &op);
+}
+
+void fx_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		   struct fuse_file_info *fi)
+{
+	if (fx_control_is(ino))
+		fx_control_readdir(fuse_req_userdata(req), req, size, offset, false);
+	else
+		run_readdir(req, ino, size, offset, fi, false);
+}
+
+void fx_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		       struct fuse_file_info *fi)
+{
+	if (fx_control_is(ino))
+		fx_control_readdir(fuse_req_userdata(req), req, size, offset, true);
+	else
+		run_readdir(req, ino, size, offset, fi, true);
+}
+
+/* ---- FSYNCDIR -------------------------------------------------------------------------------- */
+
+/* Everything is durable then. */
+static int fsyncdir_work(struct fx_call *call)
+{
+	int rc = 0;
+
+	if (fx_later_pending(call->fs)) {
+		if (call->nowait)
+			return -EAGAIN;
+		rc = fx_later_publish_all(call->fs, false);
+	}
+	call->durable = true;
+	return rc;
+}
+
+void fx_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	static const struct fx_op op = {.work = fsyncdir_work, .answer = fx_answer_ok};
+	struct fx_call call;
+
+	fx_call_init(&call, req, 0);
+	fx_call_run(&call, &op);
+}
