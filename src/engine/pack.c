@@ -151,9 +151,9 @@ static int write_extent(struct fx_pack *pack)
 	uint64_t bytes = values_begin(pack->directory_bytes) + pack->value_bytes;
 	uint64_t blocks = fx_div_up(bytes, FX_BLOCK);
 	uint64_t sequence = pack->next_sequence++;
-	struct fx_run runs[FX_EXTENT_RUNS_MAX];
+	struct fx_run runs[FX_EXTENT_RUNS_MAX] = {{0}};
 	struct fx_extent *extent;
-	uint32_t run_count;
+	uint32_t run_count = 0;
 	uint8_t *buffer = fx_write_buffer(bytes);
 	int err = buffer ? allocate(store, blocks, runs, &run_count) : -ENOMEM;
 

@@ -154,7 +154,7 @@ static bool is_blank(struct feox_store *store)
 	for (uint64_t i = 0; i < FX_DATA_START; i++)
 		if (store->device->size < (i + 1) * FX_BLOCK ||
 		    fx_device_read(store->device, block, sizeof(block), i * FX_BLOCK) ||
-		    memcmp(block, zeros, sizeof(block)))
+		    memcmp(block, zeros, sizeof(block)) != 0)
 			return false;
 	return true;
 }

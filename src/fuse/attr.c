@@ -103,7 +103,7 @@ static uint64_t pack_time(struct timespec t)
 {
 	int64_t ns = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 
-	return (uint64_t)ns << 1 ^ (uint64_t)(ns >> 63);
+	return (uint64_t)ns << 1 ^ (ns < 0 ? UINT64_MAX : 0);
 }
 
 static struct timespec unpack_time(uint64_t v)

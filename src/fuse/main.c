@@ -228,7 +228,7 @@ static int make_absolute(struct daemon *d, char **store, char **mountpoint)
 	if (!*mountpoint)
 		return set_report(d, EXIT_MOUNT, "%s: %s", d->options.mountpoint, strerror(errno));
 	d->options.mountpoint = *mountpoint;
-	if (strcmp(d->options.store, ":memory:") && d->options.store[0] != '/') {
+	if (strcmp(d->options.store, ":memory:") != 0 && d->options.store[0] != '/') {
 		FX_AUTO_FREE char *cwd = getcwd(NULL, 0);
 
 		if (!cwd || asprintf(store, "%s/%s", cwd, d->options.store) < 0)

@@ -74,7 +74,7 @@ static void fix_times(const struct stat *shown, struct fx_attr *attr)
 int fx_attr_change_begin(struct fx_call *call, struct fx_found *ret_found, mode_t *ret_type)
 {
 	uint64_t expiry_ns;
-	struct stat shown;
+	struct stat shown = {0};
 	int rc;
 
 	rc = fx_node_is_directory(call->node)

@@ -18,6 +18,7 @@
 #include "later.h"
 #include "notify.h"
 #include "op.h"
+#include "renumber.h"
 #include "stage.h"
 
 /* One of the two names. */
@@ -360,57 +361,6 @@ static void move_nodes(struct renaming *r)
 		fx_node_move(fs, &r->back);
 }
 
-/* ---- Numbers that change --------------------------------------------------------------------- */
-
-/* Nodes below a renamed directory whose number is a hash of their key, which is another now. */
-struct hashed {
-	struct fx_node *top_a, *top_b; /* either may be NULL */
-	struct fx_node **nodes;	       /* references */
-	size_t count, capacity;
-};
-
-static bool lies_below(const struct fx_node *node, const struct fx_node *top)
-{
-	for (; node; node = node->parent)
-		if (node == top)
-			return true;
-	return false;
-}
-
-static void collect_hashed(void *ctx, struct fx_node *node)
-{
-	struct hashed *h = ctx;
-
-	if (!(atomic_load_explicit(&node->ino, memory_order_relaxed) & FX_INO_HASHED))
-		return;
-	if (!(h->top_a && lies_below(node, h->top_a)) && !(h->top_b && lies_below(node, h->top_b)))
-		return;
-	if (h->count == h->capacity) {
-		size_t capacity = h->capacity ? h->capacity * 2 : 64;
-		struct fx_node **grown = realloc(h->nodes, capacity * sizeof(struct fx_node *));
-
-		if (!grown)
-			return; /* a stale number is shown until it is asked for again */
-		h->nodes = grown;
-		h->capacity = capacity;
-	}
-	fx_node_ref_locked(node);
-	h->nodes[h->count++] = node;
-}
-
-static void invalidate_numbers(struct renaming *r)
-{
-	struct fx_fs *fs = r->call->fs;
-	struct hashed h = {.top_a = r->from.node, .top_b = exchanges(r) ? r->to.node : NULL};
-
-	fx_nodes_each(fs, collect_hashed, &h);
-	for (size_t i = 0; i < h.count; i++) {
-		fx_notify_inode(fs, h.nodes[i], false, NULL, NULL);
-		fx_node_unref(fs, h.nodes[i]);
-	}
-	free(h.nodes);
-}
-
 /* ---- RENAME ---------------------------------------------------------------------------------- */
 
 static int rename_checked(struct renaming *r)
@@ -426,7 +376,7 @@ static int rename_checked(struct renaming *r)
 	if (r->to.parent != r->from.parent)
 		fx_dir_change_done(&r->to.change);
 	if (moves_tree(r))
-		invalidate_numbers(r);
+		fx_renumber(r->call->fs, r->from.node, exchanges(r) ? r->to.node : NULL);
 	return 0;
 }
 

@@ -117,11 +117,11 @@ int fx_session_mount(struct fx_fs *fs, struct fx_session **ret_session, const ch
 {
 	static const struct fuse_custom_io io = {.read = read_request, .writev = write_reply};
 	struct fx_session *session = calloc(1, sizeof(*session));
-	int err = session ? 0 : -ENOMEM;
+	int err;
 
 	*ret_why = "out of memory";
-	if (err)
-		return err;
+	if (!session)
+		return -ENOMEM;
 	session->fs = fs;
 	fs->transport = session;
 	session->mountpoint = strdup(fs->options->mountpoint);

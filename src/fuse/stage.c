@@ -145,7 +145,7 @@ static int stage_fill(struct fx_fs *fs, struct fx_stage *stage, const struct feo
 static int stage_load(struct fx_fs *fs, struct fx_node *node, struct fx_stage *stage,
 		      unsigned int nowait)
 {
-	struct feox_value value;
+	struct feox_value value = {0};
 	struct fx_key key;
 	int rc = fx_node_key(fs, node, &key);
 
@@ -305,7 +305,7 @@ static void refresh_kept(struct fx_fs *fs, struct fx_node *node)
 int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
 {
 	struct fx_stage *stage = node->stage;
-	struct feox_write_result result;
+	struct feox_write_result result = {0};
 	FX_AUTO_FOUND struct fx_found found;
 	int rc;
 
