@@ -119,9 +119,9 @@ static int open_work(struct fx_call *call)
 		return rc;
 	if (call->fi.flags & O_TRUNC)
 		rc = truncate_opened(call);
-	else if (found.expiry_ns && !found.detached && !node->stage)
+	else if (found.expiry_ns && !found.detached)
 		/* Its handles keep what they have seen when it expires. */
-		rc = fx_keep(call->fs, node, &found, true, call->nowait);
+		rc = fx_keep(call->fs, node, &found, !node->stage, call->nowait);
 	if (rc < 0)
 		return rc;
 	add_handle(node, found.version, &call->fi);

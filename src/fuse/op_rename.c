@@ -326,6 +326,14 @@ static struct fx_spot spot_for(struct side *side, const struct side *mover)
 	return spot;
 }
 
+/* What has expired keeps for its handles what they had seen, see fx_keep(). */
+static bool keeps_something(const struct renaming *r)
+{
+	const struct fx_node *replaced = r->to.node;
+
+	return fx_node_is_directory(replaced) || (replaced->opens && r->to.found.recorded);
+}
+
 static int prepare_nodes(struct renaming *r)
 {
 	struct fx_node *replaced = r->to.node;
@@ -336,10 +344,10 @@ static int prepare_nodes(struct renaming *r)
 		rc = fx_node_prepare_move(r->from.node, &spot, &r->move);
 	if (rc == 0 && replaced && exchanges(r))
 		return fx_node_prepare_move(replaced, &back, &r->back);
-	if (rc == 0 && replaced && (replaced->opens || fx_node_is_directory(replaced)))
+	if (rc == 0 && replaced && keeps_something(r))
 		rc = fx_keep(r->call->fs, replaced, &r->to.found,
 			     !fx_node_is_directory(replaced) && !replaced->stage, r->call->nowait);
-	return rc;
+	return rc == -ENOENT ? 0 : rc; /* it has expired just now, see keeps_something() */
 }
 
 static void move_nodes(struct renaming *r)

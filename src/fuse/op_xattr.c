@@ -264,8 +264,8 @@ static int set_expiry(struct fx_call *call, const struct fx_found *found, uint64
 	int rc = 0;
 
 	/* Open handles keep what they see now. */
-	if (expiry_ns && node->opens && !node->stage)
-		rc = fx_keep(call->fs, node, found, true, call->nowait);
+	if (expiry_ns && node->opens)
+		rc = fx_keep(call->fs, node, found, !node->stage, call->nowait);
 	if (rc == 0)
 		rc = feox_set_expiry(call->fs->store, found->key.data, found->key.size, expiry_ns,
 				     &options);

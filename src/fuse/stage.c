@@ -292,14 +292,17 @@ static int stage_put(struct fx_fs *fs, struct fx_node *node, struct fx_found *fo
 			&options, ret_result);
 }
 
-/* A handle's snapshot of a file with a TTL follows what the handles themselves write. */
-static void refresh_kept(struct fx_fs *fs, struct fx_node *node)
+/* The handles of a file with a TTL keep what they see when it expires: also what they wrote. */
+static int refresh_kept(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
 {
 	FX_AUTO_FOUND struct fx_found found;
+	int rc;
 
 	fx_found_init(&found);
-	if (node->kept && fx_examine(fs, node, FEOX_NOWAIT, &found) == 0)
-		fx_keep(fs, node, &found, true, FEOX_NOWAIT);
+	rc = fx_examine(fs, node, nowait, &found);
+	if (rc < 0 || found.detached || (!found.expiry_ns && !node->kept))
+		return rc;
+	return fx_keep(fs, node, &found, true, nowait);
 }
 
 int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
@@ -328,7 +331,6 @@ int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait
 		node->cache_version = result.version;
 	stage->dirty = false;
 	stage_unreserve(fs, stage);
-	refresh_kept(fs, node);
 	return 0;
 }
 
@@ -340,7 +342,14 @@ int fx_stage_settle(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
 	if (rc < 0)
 		return rc;
 	users = fx_node_is_detached(node) ? node->opens : node->writers;
-	if (!users)
-		fx_stage_free(fs, FX_STEAL(node->stage));
+	if (users || !node->stage)
+		return 0;
+	if (node->opens)
+		rc = refresh_kept(fs, node, nowait);
+	if (rc == -ENOENT) /* it has expired just now */
+		fx_stage_lose_name(fs, node);
+	if (rc < 0) /* the stage is what the handles keep */
+		return rc == -EAGAIN ? rc : 0;
+	fx_stage_free(fs, FX_STEAL(node->stage));
 	return 0;
 }

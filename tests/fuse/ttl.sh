@@ -52,6 +52,29 @@ setfattr -n user.feox.ttl -v 0.3 d/x
 check "child expires" until_true 10 sh -c '! test -e d/x'
 check "rmdir ignores what has expired" rmdir d
 
+# regression: an expired file that was still open could not be renamed over
+echo expired >over
+setfattr -n user.feox.ttl -v 0.3 over
+exec 5<over
+check "it expires" until_true 10 sh -c '! test -e over'
+echo new >tmp
+check "rename over an expired open file" mv tmp over
+same "the new one" new "$(cat over)"
+same "the handle keeps the old one" expired "$(cat <&5)"
+exec 5<&-
+rm over
+
+# regression: a reader lost its snapshot when the TTL was set while the file was being written
+echo one >snap
+exec 5>>snap
+echo two >&5
+exec 6<snap
+setfattr -n user.feox.ttl -v 0.3 snap
+exec 5>&-
+check "it expires" until_true 10 sh -c '! test -e snap'
+same "what was written is kept for the reader" "one two" "$(cat <&6 | tr '\n' ' ' | sed 's/ $//')"
+exec 6<&-
+
 # Across a remount.
 echo soon >soon
 echo later >later
