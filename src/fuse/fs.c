@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "call.h"
+#include "cleanup.h"
 #include "control.h"
 #include "fs.h"
 #include "later.h"
@@ -62,17 +63,28 @@ int fx_fs_create(struct feox_store *store, const struct fx_options *options, str
 	return 0;
 }
 
+void fx_fs_stop(struct fx_fs *fs)
+{
+	fx_later_stop(fs);
+	fx_worker_drain(fs->worker);
+	fx_call_wait_synced(fs);
+}
+
+/*
+ * Notices may start syncs, and an answer that nobody took a job (of which no sync follows): in this
+ * order nothing is left behind. Only then is nothing written to a stage any more.
+ */
 int fx_fs_destroy(struct fx_fs *fs)
 {
 	int rc;
 
-	/* No request comes any more: what is in the pool ends, then nothing is written to a stage.
-	 */
 	fx_later_stop(fs);
+	fx_notify_destroy(FX_STEAL(fs->notify));
+	fx_call_wait_synced(fs);
 	fx_worker_destroy(fs->worker);
 	fs->worker = NULL;
-	rc = fx_later_publish_all(fs, false);
 	fx_call_wait_synced(fs);
+	rc = fx_later_publish_all(fs, false);
 	fs_free(fs);
 	return rc;
 }

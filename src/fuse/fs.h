@@ -71,7 +71,12 @@ struct fx_fs {
 /* fs.c: everything but the session. -ENOMEM. options and store outlive it. */
 int fx_fs_create(struct feox_store *store, const struct fx_options *options, struct fx_fs **ret_fs);
 
-/* Publish every stage that is left, stop the workers, free. Negative: not all could be published.
+/* No request comes any more: answer what has come. The session must still be there. */
+void fx_fs_stop(struct fx_fs *fs);
+
+/*
+ * The mount is gone: publish every stage that is left, stop the threads, free. Negative: not all
+ * could be published.
  */
 int fx_fs_destroy(struct fx_fs *fs);
 

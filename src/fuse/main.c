@@ -12,17 +12,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
 /* mount(8), section "EXIT STATUS" */
-enum exit_code { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_SYSTEM = 2, EXIT_MOUNT = 32 };
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_USAGE = 1,
+	EXIT_SYSTEM = 2,
+	EXIT_INTERRUPT = 8,
+	EXIT_MOUNT = 32
+};
 
 #define MESSAGE_MAX   512u
 #define PROGRESS_AT_S 1
@@ -151,11 +160,17 @@ static int check_prefix(struct daemon *d, struct feox_store *store)
 	return 0;
 }
 
+static void log_fuse_to_syslog(enum fuse_log_level level, const char *format, va_list args)
+{
+	vsyslog((int)level, format, args); /* libfuse numbers them as syslog(3) does */
+}
+
 /* The terminal and the directory we came from are not ours to hold. */
 static void detach(void)
 {
 	int fd = open("/dev/null", O_RDWR);
 
+	fuse_set_log_func(log_fuse_to_syslog);
 	if (chdir("/"))
 		syslog(LOG_WARNING, "chdir /: %s", strerror(errno));
 	if (fd < 0)
@@ -170,15 +185,17 @@ static void detach(void)
 static int serve(struct daemon *d, struct fx_fs *fs)
 {
 	struct fx_session *session;
-	const char *why;
+	struct fx_text why;
 	int err = fx_session_mount(fs, &session, &why);
 
 	if (err)
-		return set_report(d, EXIT_MOUNT, "%s: %s", d->options.mountpoint, why);
+		return set_report(d, EXIT_MOUNT, "%s: %s", d->options.mountpoint, why.text);
 	send_report(d);
 	if (!d->options.foreground)
 		detach();
 	err = fx_session_serve(session);
+	fx_fs_stop(fs);
+	fx_session_unmount(session);
 	if (fx_fs_destroy(fs))
 		err = -EIO;
 	fx_session_destroy(session);
@@ -238,12 +255,31 @@ static int make_absolute(struct daemon *d, char **store, char **mountpoint)
 	return 0;
 }
 
+/* Until the child has something to tell, or a signal comes, which are all blocked: false then. */
+static bool wait_for_report(int fd)
+{
+	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+	sigset_t blocked;
+
+	sigprocmask(SIG_BLOCK, NULL, &blocked);
+	fds[1].fd = signalfd(-1, &blocked, SFD_CLOEXEC);
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	close(fds[1].fd);
+	return fds[0].revents || !fds[1].revents;
+}
+
 static int wait_for_child(pid_t child, int fd)
 {
 	struct report report = {0};
 	ssize_t n;
 	int status;
 
+	if (!wait_for_report(fd)) {
+		kill(child, SIGTERM); /* it ends at once when it has mounted, or has failed to */
+		fprintf(stderr, "feoxfs: interrupted\n");
+		return EXIT_INTERRUPT;
+	}
 	do
 		n = read(fd, &report, sizeof(report));
 	while (n < 0 && errno == EINTR);
@@ -277,14 +313,29 @@ static int run_in_background(struct daemon *d)
 	_exit(run(d));
 }
 
+/* A store opened as descriptor 0, 1 or 2 would be lost to detach(), or read by a careless printf.
+ */
+static int open_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = {.report_fd = -1};
 	FX_AUTO_FREE char *store = NULL;
 	FX_AUTO_FREE char *mountpoint = NULL;
 	char error[MESSAGE_MAX];
-	int code = fx_options_parse(argc, argv, &d.options, error, sizeof(error));
+	int code;
 
+	if (open_standard_streams()) {
+		fprintf(stderr, "feoxfs: /dev/null: %s\n", strerror(errno));
+		return EXIT_SYSTEM;
+	}
+	code = fx_options_parse(argc, argv, &d.options, error, sizeof(error));
 	if (code < 0) {
 		fprintf(stderr, "feoxfs: %s\n", error);
 		fx_options_free(&d.options);

@@ -11,14 +11,22 @@
 
 struct fx_session;
 
-/*
- * Mount fs. Before any thread is started, fx_session_block_signals(). *ret_why is a text that
- * says what failed. -EINVAL: options libfuse refuses; -EIO: the mount itself.
- */
-int fx_session_mount(struct fx_fs *fs, struct fx_session **ret_session, const char **ret_why);
+struct fx_text {
+	char text[256];
+};
 
-/* Serve until unmounted, or SIGTERM, SIGINT or SIGHUP: then unmounts. 0, or -EIO. */
+/*
+ * Mount fs. Before any thread is started, fx_session_block_signals(). On failure *ret_why says what
+ * is wrong. -EINVAL: options libfuse refuses; -EIO: the mount itself.
+ */
+int fx_session_mount(struct fx_fs *fs, struct fx_session **ret_session, struct fx_text *ret_why);
+
+/* Serve until unmounted, or SIGTERM, SIGINT or SIGHUP. What came can still be answered. 0, -EIO. */
 int fx_session_serve(struct fx_session *session);
+
+/* After that: the mount ends, also when files below are open. No answer reaches anybody any more.
+ */
+void fx_session_unmount(struct fx_session *session);
 
 /* NULL is allowed. */
 void fx_session_destroy(struct fx_session *session);

@@ -15,10 +15,10 @@
 
 struct fx_worker {
 	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	struct fx_job jobs; /* head of a ring, ordered by due_ns; 0 comes first */
+	pthread_cond_t wake, idle; /* idle: running became 0 */
+	struct fx_job jobs;	   /* head of a ring, ordered by due_ns; 0 comes first */
 	bool stop;
-	unsigned int count;
+	unsigned int count, running; /* threads; jobs being run */
 	pthread_t threads[FX_WORKER_THREADS_MAX];
 };
 
@@ -68,9 +68,12 @@ static void *run(void *arg)
 		struct fx_job *job = next_job(worker);
 
 		if (job) {
+			worker->running++;
 			pthread_mutex_unlock(&worker->mutex);
 			job->run(job);
 			pthread_mutex_lock(&worker->mutex);
+			if (--worker->running == 0)
+				pthread_cond_broadcast(&worker->idle);
 		} else if (worker->stop && worker->jobs.next == &worker->jobs) {
 			break;
 		}
@@ -95,6 +98,7 @@ int fx_worker_create(unsigned int threads, struct fx_worker **ret_worker)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&worker->wake, &attr);
 	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&worker->idle, NULL);
 	while (worker->count < threads) {
 		int err = pthread_create(&worker->threads[worker->count], NULL, run, worker);
 
@@ -118,9 +122,25 @@ void fx_worker_destroy(struct fx_worker *worker)
 	pthread_mutex_unlock(&worker->mutex);
 	for (unsigned int i = 0; i < worker->count; i++)
 		pthread_join(worker->threads[i], NULL);
+	pthread_cond_destroy(&worker->idle);
 	pthread_cond_destroy(&worker->wake);
 	pthread_mutex_destroy(&worker->mutex);
 	free(worker);
+}
+
+void fx_worker_drain(struct fx_worker *worker)
+{
+	struct fx_job *first;
+
+	pthread_mutex_lock(&worker->mutex);
+	/* A job that ends may have submitted another; the last to end tells. */
+	for (;;) {
+		first = worker->jobs.next;
+		if (!worker->running && (first == &worker->jobs || first->due_ns))
+			break;
+		pthread_cond_wait(&worker->idle, &worker->mutex);
+	}
+	pthread_mutex_unlock(&worker->mutex);
 }
 
 void fx_worker_submit_at(struct fx_worker *worker, struct fx_job *job, uint64_t due_ns)

@@ -24,6 +24,9 @@ int fx_worker_create(unsigned int threads, struct fx_worker **ret_worker);
 /* Runs every job that is queued (delayed ones at once), then stops. NULL is allowed. */
 void fx_worker_destroy(struct fx_worker *worker);
 
+/* Wait until every job that is not delayed has been run. */
+void fx_worker_drain(struct fx_worker *worker);
+
 void fx_worker_submit(struct fx_worker *worker, struct fx_job *job);
 
 /* Run not before due_ns (CLOCK_MONOTONIC). */

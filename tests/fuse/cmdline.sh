@@ -35,6 +35,12 @@ expect 32 "$dir" "$FEOXFS" "$dir" "$mnt"
 expect 1 "separator" "$FEOXFS" "$store" "$mnt" -o separator=x
 refuse "nothing was made" test -e "$store"
 if [ "$(id -u)" -eq 0 ]; then
+	# What fusermount3 has to say becomes the one line.
+	mkdir -m 755 "$dir/root-only"
+	expect 32 "root-only: cannot mount: user has no write access" unshare -m sh -c "
+		mount -t tmpfs none /dev && mknod -m 666 /dev/fuse c 10 229 && mknod -m 666 /dev/null c 1 3 &&
+		chmod 755 '$dir' && exec setpriv --reuid=65534 --regid=65534 --clear-groups \
+		'$FEOXFS' :memory: '$dir/root-only'"
 	# No /dev/fuse, in a namespace of its own.
 	expect 2 "/dev/fuse" unshare -m sh -c "mount -t tmpfs none /dev && exec '$FEOXFS' '$store' '$mnt'"
 fi
@@ -60,6 +66,18 @@ tail --pid="$pid" -f /dev/null
 refuse "unmounted by SIGTERM" mountpoint -q "$mnt"
 start
 same "flushed" last "$(cat "$mnt/last")"
+
+# regression: SIGTERM ended the daemon only when the last file below was closed
+exec 5>>"$mnt/last"
+echo staged >&5
+pid=$(daemon_pid)
+kill -TERM "$pid"
+check "SIGTERM ends it with files open" timeout 20 tail --pid="$pid" -f /dev/null
+refuse "unmounted with files open" mountpoint -q "$mnt"
+exec 5>&-
+start
+same "flushed from an open file" "last staged" "$(tr '\n' ' ' <"$mnt/last" | sed 's/ $//')"
+echo last >"$mnt/last"
 umount "$mnt" 2>/dev/null || fusermount3 -u "$mnt"
 start # waits for the daemon that is closing
 same "still" last "$(cat "$mnt/last")"
@@ -74,6 +92,15 @@ echo v >"$mnt/k"
 same ":memory:" v "$(cat "$mnt/k")"
 store=:memory: stop
 store=$dir/store.feox
+
+# regression: a store opened as descriptor 0, 1 or 2 became /dev/null
+"$FEOXFS" "$store" "$mnt" <&- >&- 2>&- || bad "mount without standard streams"
+pid=$(daemon_pid)
+check "the store is still open" sh -c "ls -l /proc/$pid/fd | grep -qF '$store'"
+echo closed >"$mnt/closed"
+remount
+same "without standard streams" closed "$(cat "$mnt/closed")"
+stop
 
 # A prefix, and another separator.
 start prefix=app/
