@@ -71,7 +71,8 @@ struct fx_device {
 	const struct fx_device_ops *ops;
 	uint64_t size; /* bytes now; changed by resize only */
 	bool fixed;    /* a block device: cannot grow */
-	bool created;  /* the file was made, or was empty, at open */
+	bool ragged;   /* a file whose last bytes do not fill a block: size leaves them out */
+	bool created;  /* the file was made at open */
 };
 
 enum fx_device_flag {

@@ -17,6 +17,7 @@ int fx_fd_inspect(struct fx_device *device, int fd)
 		return -errno;
 	if (S_ISREG(st.st_mode)) {
 		device->size = (uint64_t)st.st_size / FX_BLOCK * FX_BLOCK;
+		device->ragged = device->size != (uint64_t)st.st_size;
 		return 0;
 	}
 	if (S_ISDIR(st.st_mode))

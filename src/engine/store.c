@@ -143,14 +143,17 @@ static int create_memory(struct feox_store *store)
 	return err;
 }
 
-/* Nothing but zeros where the superblocks would be: never used, or its making was cut short. */
+/*
+ * Nothing but zeros where the superblocks would be: never used, or its making was cut short. A file
+ * shorter than a block is somebody's text, not a store to be.
+ */
 static bool is_blank(struct feox_store *store)
 {
 	static const uint8_t zeros[FX_SUPER_SIZE];
 	uint8_t block[FX_SUPER_SIZE];
 
 	if (store->device->size == 0)
-		return true;
+		return !store->device->ragged;
 	for (uint64_t i = 0; i < FX_DATA_START; i++)
 		if (store->device->size < (i + 1) * FX_BLOCK ||
 		    fx_device_read(store->device, block, sizeof(block), i * FX_BLOCK) ||
