@@ -2,10 +2,10 @@
 /*
  * extent_table.c - numbers to extents by an array of chunks that never move; sequences by a tree.
  *
- * A removed extent keeps its number until it is reaped: a location that somebody read before the
- * removal can be looked up as long as its epoch section lasts, and a pin keeps the extent beyond
- * it. The grace period is noticed by a callback that sets a flag; the flusher asks for it when it
- * reaps.
+ * A removed extent keeps its number and its slot until it is reaped: a location that somebody read
+ * before the removal can be looked up as long as its epoch section lasts, and a pin keeps the
+ * extent beyond it. The grace period is noticed by a callback that sets a flag; the flusher asks
+ * for it when it reaps.
  */
 #include "extent_table.h"
 
@@ -25,6 +25,7 @@ struct entry {
 	RB_ENTRY(entry) by_sequence;
 	struct entry *next_leaving;
 	_Atomic bool grace_passed;
+	bool leaving; /* the flusher's */
 	size_t bytes;
 	struct fx_extent extent; /* last: runs and bitmap follow */
 };
@@ -267,7 +268,7 @@ void fx_extent_table_remove(struct fx_extent_table *table, struct fx_extent *ext
 	atomic_fetch_sub(&table->count, 1);
 	entry->next_leaving = table->leaving;
 	table->leaving = entry;
-	atomic_store_explicit(slot_of(table, extent->number), NULL, memory_order_release);
+	entry->leaving = true;
 	fx_epoch_retire(table->epoch, &entry->retired, grace_over, entry->bytes);
 }
 
@@ -286,6 +287,8 @@ void fx_extent_table_reap(struct fx_extent_table *table,
 			continue;
 		}
 		*at = entry->next_leaving;
+		/* Nobody can have a location of it any more: relaxed. */
+		atomic_store_explicit(slot_of(table, extent->number), NULL, memory_order_relaxed);
 		for (uint32_t i = 0; i < extent->run_count; i++)
 			free_run(ctx, extent->runs[i]);
 		table->free_numbers[table->free_count++] = extent->number;
@@ -312,7 +315,7 @@ struct fx_extent *fx_extent_table_next(struct fx_extent_table *table, uint32_t *
 	while (++*cursor < table->next_number) {
 		struct fx_extent *extent = fx_extent_table_get(table, *cursor);
 
-		if (extent)
+		if (extent && !entry_of(extent)->leaving)
 			return extent;
 	}
 	return NULL;

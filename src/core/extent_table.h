@@ -50,7 +50,10 @@ int fx_extent_table_add(struct fx_extent_table *table, uint64_t sequence, uint64
 			const struct fx_run *runs, uint32_t run_count, const uint64_t *live_bitmap,
 			struct fx_extent **ret_extent);
 
-/* NULL when there is none of this number / sequence. Any thread / the flusher. */
+/*
+ * NULL when there is none of this number / sequence. Any thread / the flusher. A removed extent is
+ * still found by its number, by who was inside an epoch section when it was removed.
+ */
 struct fx_extent *fx_extent_table_get(struct fx_extent_table *table, uint32_t number);
 struct fx_extent *fx_extent_table_by_sequence(struct fx_extent_table *table, uint64_t sequence);
 
