@@ -71,6 +71,29 @@ int fx_fd_write(int fd, const void *buffer, size_t size, uint64_t offset)
 	return 0;
 }
 
+int fx_fd_sync(int fd)
+{
+	int err;
+
+	do
+		err = fdatasync(fd) ? -errno : 0;
+	while (err == -EINTR);
+	return err;
+}
+
+int fx_fd_finish(int fd, const struct fx_io *io, int n)
+{
+	bool again = n == -EINTR || n == -EAGAIN;
+	size_t done = again ? 0 : (size_t)n;
+
+	if (n < 0 && !again)
+		return n;
+	if (!io->buffer)
+		return again ? fx_fd_sync(fd) : 0;
+	return fx_fd_write(fd, (const uint8_t *)io->buffer + done, io->size - done,
+			   io->offset + done);
+}
+
 int fx_fd_resize(struct fx_device *device, int fd, uint64_t size)
 {
 	int err = 0;

@@ -46,7 +46,7 @@ static int posix_submit_sync(struct fx_device *device, struct fx_io *io)
 
 	if (d->done_count == FX_DEVICE_DEPTH_MAX)
 		return -EBUSY;
-	return complete(d, io, fdatasync(d->fd) ? -errno : 0);
+	return complete(d, io, fx_fd_sync(d->fd));
 }
 
 static struct fx_io *posix_reap(struct fx_device *device)

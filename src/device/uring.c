@@ -15,11 +15,22 @@ struct uring_device {
 	struct io_uring ring;
 	int fd;
 	unsigned int in_flight;
+	int broken; /* why the ring takes no more requests; 0: it does */
 };
 
 static struct uring_device *self(struct fx_device *device)
 {
 	return (struct uring_device *)device;
+}
+
+static int get_sqe(struct uring_device *d, struct io_uring_sqe **ret_sqe)
+{
+	if (d->broken)
+		return d->broken;
+	if (d->in_flight == FX_DEVICE_DEPTH_MAX)
+		return -EBUSY;
+	*ret_sqe = io_uring_get_sqe(&d->ring);
+	return *ret_sqe ? 0 : -EBUSY;
 }
 
 static int start(struct uring_device *d, struct io_uring_sqe *sqe, struct fx_io *io)
@@ -31,8 +42,12 @@ static int start(struct uring_device *d, struct io_uring_sqe *sqe, struct fx_io 
 	do
 		n = io_uring_submit(&d->ring);
 	while (n == -EINTR || n == -EAGAIN);
-	if (n < 0)
+	if (n < 0) {
+		/* The request stays in the ring: a later submission would start it, when io and its
+		 * buffer are gone. So there is none. */
+		d->broken = n;
 		return n;
+	}
 	d->in_flight++;
 	return 0;
 }
@@ -41,13 +56,10 @@ static int uring_submit(struct fx_device *device, struct fx_io *io)
 {
 	struct uring_device *d = self(device);
 	struct io_uring_sqe *sqe;
+	int err = get_sqe(d, &sqe);
 
-	if (d->in_flight == FX_DEVICE_DEPTH_MAX)
-		return -EBUSY;
-	sqe = io_uring_get_sqe(&d->ring);
-	if (!sqe)
-		return -EBUSY;
-	io->result = (int)io->size; /* what a full write returns */
+	if (err)
+		return err;
 	io_uring_prep_write(sqe, 0, io->buffer, (unsigned int)io->size, io->offset);
 	return start(d, sqe, io);
 }
@@ -56,28 +68,14 @@ static int uring_submit_sync(struct fx_device *device, struct fx_io *io)
 {
 	struct uring_device *d = self(device);
 	struct io_uring_sqe *sqe;
+	int err = get_sqe(d, &sqe);
 
-	if (d->in_flight == FX_DEVICE_DEPTH_MAX)
-		return -EBUSY;
-	sqe = io_uring_get_sqe(&d->ring);
-	if (!sqe)
-		return -EBUSY;
+	if (err)
+		return err;
+	io->buffer = NULL; /* tells a sync from a write */
 	io->size = 0;
 	io_uring_prep_fsync(sqe, 0, IORING_FSYNC_DATASYNC);
 	return start(d, sqe, io);
-}
-
-/* The rest of a short write, at once and in place: it is rare. */
-static int finish(struct uring_device *d, const struct fx_io *io, int n)
-{
-	if (n < 0)
-		return n == -EINTR || n == -EAGAIN
-			       ? fx_fd_write(d->fd, io->buffer, io->size, io->offset)
-			       : n;
-	if ((size_t)n == io->size)
-		return 0;
-	return fx_fd_write(d->fd, (uint8_t *)io->buffer + n, io->size - (size_t)n,
-			   io->offset + (uint64_t)n);
 }
 
 static struct fx_io *uring_reap(struct fx_device *device)
@@ -95,7 +93,7 @@ static struct fx_io *uring_reap(struct fx_device *device)
 	if (err)
 		abort(); /* the ring is ours and intact: the kernel cannot refuse to wait */
 	io = io_uring_cqe_get_data(cqe);
-	io->result = finish(d, io, cqe->res);
+	io->result = fx_fd_finish(d->fd, io, cqe->res);
 	io_uring_cqe_seen(&d->ring, cqe);
 	d->in_flight--;
 	return io;

@@ -2,7 +2,7 @@
 /* The seam's contract, the same for every implementation. */
 #include "fixture.h"
 
-#include "device.h"
+#include "fd.h"
 
 #include <fcntl.h>
 
@@ -140,9 +140,32 @@ static void opening(void **state)
 	fx_device_close(device);
 }
 
+/* A request that a signal interrupted is made again: a sync too, it must not count as done. */
+static void interrupted_request_is_made_again(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t block[4096], back[4096];
+	struct fx_io write = {.buffer = block, .size = sizeof(block), .offset = 4096};
+	struct fx_io sync = {0};
+	int fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	memset(block, 7, sizeof(block));
+	assert_int_equal(fx_fd_finish(fd, &write, -EINTR), 0);
+	assert_int_equal(fx_fd_read(fd, back, sizeof(back), 4096), 0);
+	assert_memory_equal(back, block, sizeof(block));
+	assert_int_equal(fx_fd_finish(fd, &write, 100), 0);
+	assert_int_equal(fx_fd_finish(fd, &write, -EIO), -EIO);
+	assert_int_equal(fx_fd_finish(fd, &sync, 0), 0);
+	assert_int_equal(fx_fd_finish(fd, &sync, -EINTR), 0);
+	close(fd);
+	assert_int_equal(fx_fd_finish(-1, &sync, -EINTR), -EBADF); /* it was tried */
+	assert_int_equal(fx_fd_finish(-1, &sync, -EAGAIN), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(interrupted_request_is_made_again),
 		TEST(uring_keeps_the_contract),
 		TEST(posix_keeps_the_contract),
 		TEST(memory_keeps_the_contract),
