@@ -300,17 +300,19 @@ void fx_disk_free_update(struct feox_store *store)
 static int write_all(struct cut *cut)
 {
 	int err = collect_dead(cut), end;
+	bool needed;
 
 	if (!err)
 		err = pack_records(cut);
 	if (!err)
 		err = kill_dead(cut);
-	if (!err && (cut->pack.extent_count || cut->dead_count))
+	needed = cut->pack.extent_count || cut->dead_count || fx_ceilings_are_short(cut->store);
+	if (!err && needed)
 		err = write_commit(cut);
 	end = fx_write_finish(&cut->writes);
 	if (!err)
 		err = end;
-	if (err || (!cut->pack.extent_count && !cut->dead_count))
+	if (err || !needed)
 		return err;
 	err = fx_write_sync(cut->store);
 	if (!err) {

@@ -6,9 +6,10 @@
 #include "journal_chain.h"
 
 /*
- * Write everything in cut (from fx_queue_cut(), not empty) and make it durable; then its records
- * are DURABLE, what they replaced is retired, and their room in the queue and on disk is given
- * back. On failure nothing of that has happened: the records stay dirty, and the store has to fail.
+ * Write everything in cut (from fx_queue_cut(); empty: raise the ceilings only) and make it
+ * durable; then its records are DURABLE, what they replaced is retired, and their room in the queue
+ * and on disk is given back. On failure nothing of that has happened: the records stay dirty, and
+ * the store has to fail.
  */
 int fx_batch_write(struct feox_store *store, struct fx_record *cut, uint64_t *next_sequence);
 

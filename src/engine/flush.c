@@ -14,6 +14,7 @@
 #include "batch_write.h"
 
 #include "bytes.h"
+#include "cleanup.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,7 +23,8 @@
 #include <time.h>
 
 #define NS_PER_S      UINT64_C(1000000000)
-#define GROW_AT_TAKEN 10u /* grow when less than one in this many blocks is free */
+#define FULL_QUEUE_NS UINT64_C(1000000) /* between two rounds while writers wait for room */
+#define GROW_AT_TAKEN 10u		/* grow when less than one in this many blocks is free */
 
 struct sync_waiter {
 	struct sync_waiter *next;
@@ -178,7 +180,7 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 	int err = atomic_load(&store->failed);
 
 	cut = fx_queue_cut(&store->queue);
-	if (!err && cut)
+	if (!err && (cut || fx_ceilings_are_short(store)))
 		err = write_cut(flusher, cut);
 	if (!err && fx_chain_is_long(store->chain)) {
 		int full = fx_chain_checkpoint(store, store->chain);
@@ -216,7 +218,10 @@ static struct timespec deadline(uint64_t after_ns)
 /* Sleep until there is something to do. False: stop. Under the mutex. */
 static bool wait_for_work(struct fx_flusher *flusher)
 {
-	struct timespec until = deadline(flusher->store->flush_interval_ns);
+	struct feox_store *store = flusher->store;
+	struct timespec until = deadline(fx_queue_has_waiters(&store->queue)
+						 ? FX_MIN(FULL_QUEUE_NS, store->flush_interval_ns)
+						 : store->flush_interval_ns);
 
 	while (!flusher->stop && !flusher->waiters && !flusher->grow_wanted &&
 	       !atomic_exchange(&flusher->kicked, false))
@@ -245,16 +250,24 @@ static void *run(void *arg)
 	return NULL;
 }
 
-void fx_flusher_kick(struct feox_store *store)
+void fx_flusher_wake(struct feox_store *store)
 {
 	struct fx_flusher *flusher = store->flusher;
 
-	if (!flusher || atomic_load_explicit(&flusher->kicked, memory_order_relaxed) ||
-	    !is_queue_full(store) || atomic_exchange(&flusher->kicked, true))
+	if (!flusher || atomic_exchange(&flusher->kicked, true))
 		return;
 	pthread_mutex_lock(&flusher->mutex);
 	pthread_cond_signal(&flusher->wake);
 	pthread_mutex_unlock(&flusher->mutex);
+}
+
+void fx_flusher_kick(struct feox_store *store)
+{
+	struct fx_flusher *flusher = store->flusher;
+
+	if (flusher && !atomic_load_explicit(&flusher->kicked, memory_order_relaxed) &&
+	    is_queue_full(store))
+		fx_flusher_wake(store);
 }
 
 int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result), void *ctx)

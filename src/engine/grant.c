@@ -67,6 +67,11 @@ static void grant_trim(struct feox_store *store, struct fx_grant *held, const st
 	*held = *need;
 }
 
+static void wake_flusher(void *ctx)
+{
+	fx_flusher_wake(ctx);
+}
+
 int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need,
 		     bool nowait, bool reserved)
 {
@@ -87,7 +92,12 @@ int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const stru
 		if (err)
 			return err;
 	}
-	err = fx_queue_admit(&store->queue, need->records, need->bytes, nowait);
+	err = fx_queue_try_admit(&store->queue, need->records, need->bytes);
+	if (err == -EAGAIN && nowait)
+		fx_flusher_wake(store); /* only it makes room, however long its interval is */
+	else if (err == -EAGAIN)
+		err = fx_queue_admit(&store->queue, need->records, need->bytes, wake_flusher,
+				     store);
 	fx_flusher_kick(store); /* looks whether it is worth it */
 	if (err) {
 		fx_disk_unreserve(store, need->disk);

@@ -101,6 +101,13 @@ void fx_ceilings_set(struct feox_store *store, struct fx_journal_header *header)
 	header->id_ceiling = next + FX_ID_AHEAD;
 }
 
+bool fx_ceilings_are_short(struct feox_store *store)
+{
+	return atomic_load(&store->id_next) + FX_ID_AHEAD / 2 > atomic_load(&store->id_ceiling) ||
+	       fx_version_highest(store) + FX_VERSION_AHEAD_NS / 2 >
+		       atomic_load(&store->version_ceiling);
+}
+
 void fx_ceilings_publish(struct feox_store *store, const struct fx_journal_header *header)
 {
 	/* Release: pairs with the acquire in fx_version_next() and feox_next_id(). */

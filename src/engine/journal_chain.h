@@ -52,6 +52,10 @@ int fx_superblocks_write(struct feox_store *store);
 void fx_ceilings_set(struct feox_store *store, struct fx_journal_header *header);
 void fx_ceilings_publish(struct feox_store *store, const struct fx_journal_header *header);
 
+/* So much of them is used up that they have to be raised, also when nothing else is to be written.
+ */
+bool fx_ceilings_are_short(struct feox_store *store);
+
 /* The highest version given out. */
 uint64_t fx_version_highest(struct feox_store *store);
 

@@ -15,6 +15,7 @@ void fx_queue_init(struct fx_queue *queue)
 	atomic_init(&queue->broken, false);
 	pthread_mutex_init(&queue->mutex, NULL);
 	pthread_cond_init(&queue->room, NULL);
+	queue->next_ticket = queue->served = 0;
 	for (unsigned int i = 0; i < FX_QUEUE_SHARDS; i++)
 		for (unsigned int p = 0; p < 2; p++) {
 			atomic_init(&queue->shards[i].writers[p], 0);
@@ -42,34 +43,49 @@ static bool try_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes)
 	return false;
 }
 
-int fx_queue_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes, bool nowait)
-{
-	bool admitted = false;
-
-	if (atomic_load(&queue->broken))
-		return -EROFS;
-	if (try_admit(queue, records, bytes))
-		return 0;
-	if (nowait)
-		return -EAGAIN;
-	pthread_mutex_lock(&queue->mutex);
-	atomic_fetch_add(&queue->waiters, 1); /* pairs with the load in fx_queue_release() */
-	while (!atomic_load(&queue->broken)) {
-		admitted = try_admit(queue, records, bytes);
-		if (admitted)
-			break;
-		pthread_cond_wait(&queue->room, &queue->mutex);
-	}
-	atomic_fetch_sub(&queue->waiters, 1);
-	pthread_mutex_unlock(&queue->mutex);
-	return admitted ? 0 : -EROFS;
-}
-
-static void wake(struct fx_queue *queue)
+static void wake_waiters(struct fx_queue *queue)
 {
 	pthread_mutex_lock(&queue->mutex);
 	pthread_cond_broadcast(&queue->room);
 	pthread_mutex_unlock(&queue->mutex);
+}
+
+int fx_queue_try_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes)
+{
+	if (atomic_load(&queue->broken))
+		return -EROFS;
+	if (atomic_load(&queue->waiters))
+		return -EAGAIN;
+	if (try_admit(queue, records, bytes))
+		return 0;
+	/* A waiter may have failed for what we counted for a moment only. */
+	if (atomic_load(&queue->waiters))
+		wake_waiters(queue);
+	return -EAGAIN;
+}
+
+int fx_queue_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes,
+		   void (*wake)(void *ctx), void *ctx)
+{
+	bool admitted = false;
+	uint64_t ticket;
+
+	pthread_mutex_lock(&queue->mutex);
+	ticket = queue->next_ticket++;
+	atomic_fetch_add(&queue->waiters, 1); /* pairs with the load in fx_queue_release() */
+	wake(ctx);
+	while (!atomic_load(&queue->broken)) {
+		admitted = ticket == queue->served && try_admit(queue, records, bytes);
+		if (admitted)
+			break;
+		pthread_cond_wait(&queue->room, &queue->mutex);
+	}
+	queue->served++;
+	atomic_fetch_sub(&queue->waiters, 1);
+	if (queue->served != queue->next_ticket)
+		pthread_cond_broadcast(&queue->room); /* there may be room for the next one too */
+	pthread_mutex_unlock(&queue->mutex);
+	return admitted ? 0 : -EROFS;
 }
 
 void fx_queue_release(struct fx_queue *queue, uint64_t records, uint64_t bytes)
@@ -78,13 +94,13 @@ void fx_queue_release(struct fx_queue *queue, uint64_t records, uint64_t bytes)
 	atomic_fetch_sub(&queue->bytes, bytes);
 	/* Sequentially consistent on both sides: a waiter either sees the room or is seen here. */
 	if (atomic_load(&queue->waiters))
-		wake(queue);
+		wake_waiters(queue);
 }
 
 void fx_queue_break(struct fx_queue *queue)
 {
 	atomic_store(&queue->broken, true);
-	wake(queue);
+	wake_waiters(queue);
 }
 
 struct fx_window fx_queue_enter(struct fx_queue *queue)

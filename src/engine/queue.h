@@ -41,6 +41,7 @@ struct fx_queue {
 	_Atomic bool broken;
 	pthread_mutex_t mutex;
 	pthread_cond_t room;
+	uint64_t next_ticket, served; /* waiters in order of arrival; under mutex */
 	struct fx_queue_shard shards[FX_QUEUE_SHARDS];
 };
 
@@ -52,9 +53,24 @@ struct fx_window {
 void fx_queue_init(struct fx_queue *queue);
 void fx_queue_destroy(struct fx_queue *queue);
 
-/* Room for so many records: waits until the flusher has made some; nowait: -EAGAIN; -EROFS after
- * fx_queue_break(). */
-int fx_queue_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes, bool nowait);
+/*
+ * Room for so many records: 0, -EAGAIN: there is none, or others wait for some already; -EROFS
+ * after fx_queue_break().
+ */
+int fx_queue_try_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes);
+
+/*
+ * The same, but waits until the flusher has made room, in order of arrival: a large batch is not
+ * overtaken for ever by small changes. wake(ctx) is to wake the flusher; while somebody waits
+ * (fx_queue_has_waiters()) it must go on to work without being woken again.
+ */
+int fx_queue_admit(struct fx_queue *queue, uint64_t records, uint64_t bytes,
+		   void (*wake)(void *ctx), void *ctx);
+
+static inline bool fx_queue_has_waiters(struct fx_queue *queue)
+{
+	return atomic_load(&queue->waiters);
+}
 
 /* Give admitted room back: not used after all, or (the flusher) durable. */
 void fx_queue_release(struct fx_queue *queue, uint64_t records, uint64_t bytes);

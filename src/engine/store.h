@@ -134,8 +134,11 @@ int fx_flusher_start(struct feox_store *store);
  */
 int fx_flusher_stop(struct feox_store *store);
 
-/* Wake it: the queue is full, or room is needed. Any thread. */
+/* Wake it if enough is queued to be worth a round. Any thread. */
 void fx_flusher_kick(struct feox_store *store);
+
+/* Wake it: somebody waits for room in the queue. Any thread. */
+void fx_flusher_wake(struct feox_store *store);
 
 /*
  * Call done(ctx, result) when everything published before this call is durable, or cannot be.
