@@ -55,8 +55,8 @@ struct fx_fs {
 	struct fx_session *transport; /* session.c */
 
 	/*
-	 * Private to the handlers. Lock ranks, outermost first: names_lock, a directory handle's
-	 * mutex, a node's mutex, then nodes' and later's own, which are leaves.
+	 * Private to the handlers. Lock ranks, outermost first: later's rounds, names_lock, a
+	 * directory handle's mutex, a node's mutex, then nodes' and later's own, which are leaves.
 	 */
 	pthread_rwlock_t names_lock; /* shared: keys of nodes stay as they are; exclusive: rename */
 	struct fx_later *later;

@@ -2,6 +2,10 @@
 /*
  * later.c - one queue of nodes, looked through by one job that runs while it is not empty.
  *
+ * One round goes through the queue at a time (rename's, with names_lock held exclusively, comes
+ * between two nodes of another and leaves it nothing to do): a second one would put back, marked
+ * with a later round, what the first has not written yet.
+ *
  * A node is queued at most once (later_linked) and the queue holds a reference. Whoever looks
  * through the queue takes one node at a time under names_lock (so that who holds that lock
  * exclusively finds them all in the queue), writes what is due and puts the node back at the end,
@@ -25,8 +29,8 @@
 struct fx_later {
 	struct fx_fs *fs;
 	struct fx_job job;
-	pthread_mutex_t mutex; /* guards all below and the nodes' fields said to be under it */
-	pthread_cond_t idle;   /* in_flight became 0 */
+	pthread_mutex_t rounds; /* held outside every other lock while a round goes on */
+	pthread_mutex_t mutex;	/* guards all below and the nodes' fields said to be under it */
 	struct fx_node *head, *tail; /* by later_next */
 	uint64_t round;		     /* the latest one */
 	unsigned int in_flight;	     /* nodes taken off and not done */
@@ -205,8 +209,7 @@ static void done(struct fx_later *later, struct fx_node *node, uint64_t round, b
 
 	pthread_mutex_lock(&later->mutex);
 	linked = again && push(later, node, round);
-	if (--later->in_flight == 0)
-		pthread_cond_broadcast(&later->idle);
+	later->in_flight--;
 	pthread_mutex_unlock(&later->mutex);
 	if (!linked)
 		fx_node_unref(later->fs, node);
@@ -227,7 +230,7 @@ static bool write_next(struct fx_fs *fs, uint64_t round, bool all, int *rc)
 	return true;
 }
 
-/* Look through the whole queue once. The first error. */
+/* Look through the whole queue once. The first error. later->rounds is held, or locked. */
 static int write_round(struct fx_fs *fs, bool all, bool locked)
 {
 	uint64_t round;
@@ -252,8 +255,12 @@ static int write_round(struct fx_fs *fs, bool all, bool locked)
 static void later_run(struct fx_job *job)
 {
 	struct fx_later *later = (struct fx_later *)((char *)job - offsetof(struct fx_later, job));
-	int rc = write_round(later->fs, false, false);
+	int rc = 0;
 
+	if (pthread_mutex_trylock(&later->rounds) == 0) { /* else somebody writes it all anyway */
+		rc = write_round(later->fs, false, false);
+		pthread_mutex_unlock(&later->rounds);
+	}
 	if (rc < 0)
 		fuse_log(FUSE_LOG_ERR, "feoxfs: writing to the store failed: error %d\n", -rc);
 	pthread_mutex_lock(&later->mutex);
@@ -264,14 +271,13 @@ static void later_run(struct fx_job *job)
 
 int fx_later_publish_all(struct fx_fs *fs, bool locked)
 {
-	struct fx_later *later = fs->later;
-	int rc = write_round(fs, true, locked);
+	int rc;
 
-	/* What another thread took off the queue must be in the store too. */
-	pthread_mutex_lock(&later->mutex);
-	while (!locked && later->in_flight)
-		pthread_cond_wait(&later->idle, &later->mutex);
-	pthread_mutex_unlock(&later->mutex);
+	if (locked)
+		return write_round(fs, true, true);
+	pthread_mutex_lock(&fs->later->rounds);
+	rc = write_round(fs, true, false);
+	pthread_mutex_unlock(&fs->later->rounds);
 	return rc;
 }
 
@@ -284,7 +290,7 @@ int fx_later_create(struct fx_fs *fs, struct fx_later **ret_later)
 	later->fs = fs;
 	later->job.run = later_run;
 	pthread_mutex_init(&later->mutex, NULL);
-	pthread_cond_init(&later->idle, NULL);
+	pthread_mutex_init(&later->rounds, NULL);
 	*ret_later = later;
 	return 0;
 }
@@ -300,7 +306,7 @@ void fx_later_destroy(struct fx_later *later)
 {
 	if (!later)
 		return;
-	pthread_cond_destroy(&later->idle);
+	pthread_mutex_destroy(&later->rounds);
 	pthread_mutex_destroy(&later->mutex);
 	free(later);
 }

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -278,6 +279,30 @@ static int readdir_stable(int argc, char **argv)
 	return 0;
 }
 
+#define OPEN_FILES 400
+
+/* Many files written and kept open, fsync of the directory, and at once the daemon is killed. */
+static int dirty_files(int argc, char **argv)
+{
+	const char *content = argv[1];
+	char name[32];
+	int dir;
+
+	REQUIRE(!chdir(argv[0]));
+	for (int i = 0; i < OPEN_FILES; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "open%03d", i);
+		fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+		REQUIRE(fd >= 0);
+		REQUIRE(write(fd, content, strlen(content)) == (ssize_t)strlen(content));
+	}
+	dir = open(".", O_RDONLY | O_DIRECTORY);
+	REQUIRE(!fsync(dir));
+	REQUIRE(!kill(atoi(argv[2]), SIGKILL));
+	return 0;
+}
+
 static int seek(int argc, char **argv)
 {
 	struct stat st;
@@ -353,6 +378,7 @@ const struct command posix_commands[] = {
 	{"handles", handles},
 	{"fsync", fsync_all},
 	{"readdir", readdir_stable},
+	{"dirty-files", dirty_files},
 	{"seek", seek},
 	{"unlinked", unlinked},
 	{"xattr-create", xattr_create},
