@@ -245,12 +245,32 @@ static int set_option(struct parse *p, const char *text)
 	return fail(p, "unknown option '%s'", text);
 }
 
+/*
+ * The word at *at, cut off; *at is then behind its comma, NULL at the end. As in libfuse's lists, a
+ * backslash makes the byte after it an ordinary one.
+ */
+static char *next_word(char **at)
+{
+	char *word = *at, *from = word, *to = word;
+
+	if (!word)
+		return NULL;
+	while (*from && *from != ',') {
+		if (*from == '\\' && from[1])
+			from++;
+		*to++ = *from++;
+	}
+	*at = *from ? from + 1 : NULL;
+	*to = '\0';
+	return word;
+}
+
 static int set_options(struct parse *p, const char *list)
 {
 	char *copy = strdup(list), *at = copy, *word;
 	int err = copy ? 0 : -ENOMEM;
 
-	while (!err && (word = strsep(&at, ",")))
+	while (!err && (word = next_word(&at)))
 		err = set_option(p, word);
 	free(copy);
 	return err;
@@ -357,7 +377,8 @@ static int complete(struct parse *p)
 	    (!o->subtype && set_text(&o->subtype, "feoxfs")))
 		return fail(p, "%s", "out of memory");
 	n = strlen(o->prefix);
-	if (n && o->prefix[n - 1] != (o->separator ? o->separator : '/'))
+	/* Without separator= the store knows it. */
+	if (n && o->separator && o->prefix[n - 1] != o->separator)
 		return fail(p, "prefix '%s' does not end with the separator", o->prefix);
 	if (o->max_value > FEOX_VALUE_MAX)
 		return fail(p, "%s", "max_value is at most 1G");

@@ -117,6 +117,21 @@ same "separator" "$(printf user:42 | od -An -tx1 | tr -d ' \n')" \
 	"$(getfattr --only-values -n user.feox.key "$mnt/user/42")"
 stop
 expect 1 "separator" "$FEOXFS" "$store" "$mnt" -o separator=/
+# regression: a prefix had to end with '/' unless the separator of the store was given again
+expect 1 "prefix 'user/' does not end with the separator ':'" "$FEOXFS" "$store" "$mnt" -o prefix=user/
+start prefix=user:
+same "prefix and separator" 42 "$(cat "$mnt/42")"
+stop
+# regression: a comma could be in no option
+rm "$store"
+start 'separator=\,,noatime'
+mkdir "$mnt/user"
+echo 42 >"$mnt/user/42"
+stop
+start 'prefix=user\,'
+same "a comma as the separator" "$(printf user,42 | od -An -tx1 | tr -d ' \n')" \
+	"$(getfattr --only-values -n user.feox.key "$mnt/42")"
+stop
 
 # mount(8) and fstab find mount.feoxfs: in a namespace where /usr/sbin is ours.
 if [ "$(id -u)" -eq 0 ]; then
