@@ -6,6 +6,7 @@
  * each other. Nothing here is cached by the kernel (DIRECT_IO, timeouts 0).
  */
 #include "control.h"
+#include "meta.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -158,6 +159,9 @@ static const struct file files[] = {
 #define FILES	   (sizeof(files) / sizeof(*files))
 #define INO(index) (FX_INO_CONTROL + 1 + (index))
 
+/* As st_ino: keys count from 1 up, and hashes have the top bit set. */
+#define STAT_INO(ino) (FX_INO_HASHED - 1 - (ino))
+
 static const struct file *file_of(fuse_ino_t ino)
 {
 	return ino > FX_INO_CONTROL && ino < INO(FILES) ? &files[ino - FX_INO_CONTROL - 1] : NULL;
@@ -187,7 +191,7 @@ static void fill_stat(struct fx_fs *fs, fuse_ino_t ino, struct stat *st)
 	const struct file *file = file_of(ino);
 
 	*st = (struct stat){
-		.st_ino = ino,
+		.st_ino = STAT_INO(ino),
 		.st_mode = file ? S_IFREG | file->mode : S_IFDIR | 0555,
 		.st_nlink = file ? 1 : 2,
 		.st_uid = fs->options->uid,
@@ -286,7 +290,6 @@ void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t off
 		size_t n;
 
 		fill_stat(fs, i == 1 ? FX_INO_CONTROL : ino, &entry.attr);
-		entry.attr.st_ino = ino;
 		n = plus ? fuse_add_direntry_plus(req, buffer + used, size - used, name, &entry,
 						  (off_t)i + 1)
 			 : fuse_add_direntry(req, buffer + used, size - used, name, &entry.attr,

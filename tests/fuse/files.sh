@@ -5,6 +5,15 @@
 start
 cd "$mnt" || die cd
 
+# regression: the control files had the numbers of the first keys
+for i in 1 2 3 4 5 6 7; do
+	echo >"ino$i"
+	for file in stats stats.json config.json; do
+		check "cp .feox/$file" cp ".feox/$file" "ino$i"
+	done
+done
+rm ino?
+
 # cat, echo, append, empty, binary
 echo one >a
 same "echo >" one "$(cat a)"
@@ -147,4 +156,21 @@ check "attributes, sizes, times and inode numbers persist" diff "$dir/before" "$
 check "contents persist" diff "$dir/sums" <(sums)
 
 cd "$mnt" && rm -rf ./* && same "all removed" 0 "$(find . -mindepth 1 | wc -l)"
+
+# regression: a write across the largest size changed nothing instead of filling the file up to it
+remount max_value=1M
+refuse "a write beyond the largest value" dd if=/dev/urandom of="$mnt/limit" bs=300000 count=10 status=none
+same "as much as there is room for" 1048576 "$(stat -c %s "$mnt/limit")"
+stop
+
+# regression: df promised all that max_size allows, whatever the disk below has room for
+mkdir "$dir/small"
+if mount -t tmpfs -o size=40M none "$dir/small" 2>/dev/null; then
+	store=$dir/small/store.feox
+	start max_size=1G
+	check "df knows the disk below" test "$(df -k --output=avail "$mnt" | tail -n 1)" -lt 40960
+	stop
+	umount "$dir/small"
+	store=$dir/store.feox
+fi
 finish
