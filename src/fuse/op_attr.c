@@ -2,6 +2,7 @@
 /* op_attr.c - attributes, and the numbers of df(1). */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "cleanup.h"
@@ -227,20 +228,19 @@ void fx_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set
 
 /* ---- STATFS ---------------------------------------------------------------------------------- */
 
-/* Bytes that the store's file may still grow by. */
+/* Bytes that the store's file may still grow by: within its limit, and on the disk it lies on. */
 static uint64_t room_to_grow(const struct fx_fs *fs, const struct feox_stats *stats)
 {
+	uint64_t room = UINT64_MAX;
 	struct statvfs host;
-	uint64_t free_bytes;
+	struct stat st;
 
+	if (stat(fs->options->store, &st) || !S_ISREG(st.st_mode) ||
+	    statvfs(fs->options->store, &host))
+		return 0; /* a device does not grow */
 	if (stats->max_bytes)
-		return stats->max_bytes > stats->device_bytes
-			       ? stats->max_bytes - stats->device_bytes
-			       : 0;
-	if (statvfs(fs->options->store, &host))
-		return 0;
-	free_bytes = (uint64_t)host.f_bavail * host.f_frsize;
-	return free_bytes;
+		room = stats->max_bytes - FX_MIN(stats->max_bytes, stats->device_bytes);
+	return FX_MIN(room, (uint64_t)host.f_bavail * host.f_frsize);
 }
 
 static int statfs_work(struct fx_call *call)
