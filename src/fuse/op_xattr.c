@@ -248,12 +248,12 @@ static void shorten_names(struct fx_call *call)
 
 	fx_notify_entry(fs, call->node);
 	for (struct fx_node *node = call->node->parent; node; node = node->parent) {
+		fx_notify_inode(fs, node, false, NULL, NULL); /* it counts its subdirectories */
 		if (node->kind == FX_NODE_DIRECTORY &&
 		    (fx_node_key(fs, node, &key) < 0 ||
 		     feox_stat(fs->store, key.data, key.size, NULL, 0, &stat) == 0))
 			return; /* it has a marker, which proves all above as well */
 		fx_notify_entry(fs, node);
-		fx_notify_inode(fs, node, false, NULL, NULL);
 	}
 }
 
