@@ -124,6 +124,7 @@ static bool is_synchronous(const struct fx_call *call)
 /* The bytes into the stage, once: what follows may be done again. */
 static int write_bytes(struct fx_call *call)
 {
+	uint64_t max_bytes = fx_stage_size_max(call->fs);
 	struct fx_node *node = call->node;
 	int rc = fx_stage_begin(call->fs, node, false, call->nowait);
 
@@ -132,6 +133,9 @@ static int write_bytes(struct fx_call *call)
 	/* What comes from a shared mapping has its place, whatever the handle's flags are. */
 	if ((call->fi.flags & O_APPEND) && !call->fi.writepage)
 		call->offset = (off_t)node->stage->size;
+	/* write(2): as many bytes as there is room for, and only with none an error. */
+	if ((uint64_t)call->offset < max_bytes)
+		call->size = FX_MIN(call->size, max_bytes - (uint64_t)call->offset);
 	rc = fx_stage_write(call->fs, node, call->data, call->size, (uint64_t)call->offset,
 			    call->nowait);
 	call->begun = rc == 0;

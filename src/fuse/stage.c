@@ -36,7 +36,7 @@ uint64_t fx_monotonic(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t max_value(const struct fx_fs *fs)
+uint64_t fx_stage_size_max(const struct fx_fs *fs)
 {
 	return fs->options->max_value ? fs->options->max_value : FEOX_VALUE_MAX_DEFAULT;
 }
@@ -75,7 +75,7 @@ static uint64_t room_for(const struct fx_fs *fs, uint64_t size)
 		room = size + size / 2;
 	if (room < FX_STAGE_STEP)
 		room = FX_STAGE_STEP;
-	return FX_MIN(room, max_value(fs));
+	return FX_MIN(room, fx_stage_size_max(fs));
 }
 
 /* Have at least size bytes promised, preferably more, so that not every write has to ask. */
@@ -108,7 +108,7 @@ static int stage_hold(struct fx_fs *fs, struct fx_stage *stage, uint64_t size)
 		return 0;
 	capacity = capacity < FX_STAGE_GROW_FROM ? room_for(fs, size)
 						 : FX_MAX(capacity * 2, room_for(fs, size));
-	capacity = FX_MAX(FX_MIN(capacity, max_value(fs)), size);
+	capacity = FX_MAX(FX_MIN(capacity, fx_stage_size_max(fs)), size);
 	data = realloc(stage->data, capacity); /* of large blocks by mremap(2): no copy */
 	if (!data)
 		return -ENOMEM;
@@ -122,7 +122,7 @@ int fx_stage_promise(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsi
 	int rc;
 
 	size = FX_MAX(size, node->stage->size);
-	if (size > max_value(fs))
+	if (size > fx_stage_size_max(fs))
 		return -EFBIG;
 	rc = stage_hold(fs, node->stage, size);
 	return rc < 0 ? rc : stage_reserve(fs, node, size, nowait);
@@ -213,7 +213,7 @@ int fx_stage_write(struct fx_fs *fs, struct fx_node *node, const void *data, siz
 	struct fx_stage *stage = node->stage;
 	int rc;
 
-	if (offset > max_value(fs) || size > max_value(fs) - offset)
+	if (offset > fx_stage_size_max(fs) || size > fx_stage_size_max(fs) - offset)
 		return -EFBIG;
 	rc = fx_stage_promise(fs, node, offset + size, nowait);
 	if (rc < 0)
@@ -231,7 +231,7 @@ int fx_stage_resize(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsig
 	struct fx_stage *stage = node->stage;
 	int rc;
 
-	if (size > max_value(fs))
+	if (size > fx_stage_size_max(fs))
 		return -EFBIG;
 	rc = size > stage->size ? fx_stage_promise(fs, node, size, nowait)
 				: stage_reserve(fs, node, size, nowait);

@@ -28,6 +28,9 @@ struct fx_stage {
  */
 int fx_stage_begin(struct fx_fs *fs, struct fx_node *node, bool discard, unsigned int nowait);
 
+/* Bytes in the largest one. */
+uint64_t fx_stage_size_max(const struct fx_fs *fs);
+
 /* Change it; the stage has begun. -EFBIG, -ENOSPC, -ENOMEM: nothing has changed. */
 int fx_stage_write(struct fx_fs *fs, struct fx_node *node, const void *data, size_t size,
 		   uint64_t offset, unsigned int nowait);
