@@ -298,11 +298,17 @@ FEOX_API int feox_batch_commit(struct feox_batch *batch, unsigned int flags, siz
 /*
  * Promise memory and disk to a later put with FEOX_RESERVED of a value of at most value_size bytes
  * under a key with metadata of together at most 20 KiB. The promise stands until feox_unreserve()
- * with the same size, also across that put. To reserve more: reserve the larger size, then give the
- * smaller one back. -ENOMEM, -ENOSPC: now instead of then. -EFBIG value_size is beyond
- * max_value_bytes. flags: FEOX_NOWAIT (-EAGAIN: the file has to grow first).
+ * with the same size, also across that put. -ENOMEM, -ENOSPC: now instead of then. -EFBIG
+ * value_size is beyond max_value_bytes. flags: FEOX_NOWAIT (-EAGAIN: the file has to grow first).
  */
 FEOX_API int feox_reserve(struct feox_store *store, uint64_t value_size, unsigned int flags);
+
+/*
+ * Make a promise of from_size bytes one of to_size, which is not less: only the difference needs
+ * room. Errors as feox_reserve(); the promise is then what it was.
+ */
+FEOX_API int feox_reserve_more(struct feox_store *store, uint64_t from_size, uint64_t to_size,
+			       unsigned int flags);
 FEOX_API void feox_unreserve(struct feox_store *store, uint64_t value_size);
 
 /* ---- Ranges ---------------------------------------------------------------------------------- */

@@ -69,28 +69,48 @@ int fx_memory_check(struct feox_store *store, uint64_t bytes)
 	return used + bytes > store->memory_limit ? -ENOMEM : 0;
 }
 
+/* What a reservation costs on disk. */
+static uint64_t promise_cost(uint64_t value_size)
+{
+	return fx_disk_cost(RESERVED_KEY_MAX, 0, value_size);
+}
+
+static int promise(struct feox_store *store, uint64_t memory, uint64_t disk, unsigned int flags)
+{
+	int err = fx_store_writable(store);
+
+	if (!err)
+		err = fx_memory_check(store, memory);
+	if (!err && store->persistent)
+		err = fx_disk_reserve(store, disk, flags & FEOX_NOWAIT);
+	if (!err)
+		atomic_fetch_add(&store->memory_reserved, memory);
+	return err;
+}
+
 FEOX_API int feox_reserve(struct feox_store *store, uint64_t value_size, unsigned int flags)
 {
-	int err;
-
 	if (!store || (flags & ~(unsigned int)FEOX_NOWAIT))
 		return -EINVAL;
 	if (value_size > store->max_value)
 		return -EFBIG;
-	err = fx_store_writable(store);
-	if (!err)
-		err = fx_memory_check(store, value_size + RESERVED_KEY_MAX);
-	if (!err && store->persistent)
-		err = fx_disk_reserve(store, fx_disk_cost(RESERVED_KEY_MAX, 0, value_size),
-				      flags & FEOX_NOWAIT);
-	if (!err)
-		atomic_fetch_add(&store->memory_reserved, value_size + RESERVED_KEY_MAX);
-	return err;
+	return promise(store, value_size + RESERVED_KEY_MAX, promise_cost(value_size), flags);
+}
+
+FEOX_API int feox_reserve_more(struct feox_store *store, uint64_t from_size, uint64_t to_size,
+			       unsigned int flags)
+{
+	if (!store || (flags & ~(unsigned int)FEOX_NOWAIT) || to_size < from_size)
+		return -EINVAL;
+	if (to_size > store->max_value)
+		return -EFBIG;
+	return promise(store, to_size - from_size, promise_cost(to_size) - promise_cost(from_size),
+		       flags);
 }
 
 FEOX_API void feox_unreserve(struct feox_store *store, uint64_t value_size)
 {
 	atomic_fetch_sub(&store->memory_reserved, value_size + RESERVED_KEY_MAX);
 	if (store->persistent)
-		fx_disk_unreserve(store, fx_disk_cost(RESERVED_KEY_MAX, 0, value_size));
+		fx_disk_unreserve(store, promise_cost(value_size));
 }

@@ -78,6 +78,16 @@ static uint64_t room_for(const struct fx_fs *fs, uint64_t size)
 	return FX_MIN(room, fx_stage_size_max(fs));
 }
 
+static int promise(struct fx_fs *fs, struct fx_stage *stage, uint64_t size, unsigned int nowait)
+{
+	int rc = stage->reserved ? feox_reserve_more(fs->store, stage->reserved, size, nowait)
+				 : feox_reserve(fs->store, size, nowait);
+
+	if (rc == 0)
+		stage->reserved = size;
+	return rc;
+}
+
 /* Have at least size bytes promised, preferably more, so that not every write has to ask. */
 static int stage_reserve(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait)
 {
@@ -87,16 +97,10 @@ static int stage_reserve(struct fx_fs *fs, struct fx_node *node, uint64_t size, 
 
 	if (fx_node_is_detached(node) || (stage->reserved && stage->reserved >= size))
 		return 0;
-	rc = feox_reserve(fs->store, want, nowait);
-	if ((rc == -ENOSPC || rc == -ENOMEM) && want > size) {
-		want = FX_MAX(size, 1);
-		rc = feox_reserve(fs->store, want, nowait);
-	}
-	if (rc < 0)
-		return rc;
-	stage_unreserve(fs, stage);
-	stage->reserved = want;
-	return 0;
+	rc = promise(fs, stage, want, nowait);
+	if ((rc == -ENOSPC || rc == -ENOMEM) && want > size)
+		rc = promise(fs, stage, FX_MAX(size, 1), nowait);
+	return rc;
 }
 
 static int stage_hold(struct fx_fs *fs, struct fx_stage *stage, uint64_t size)

@@ -163,6 +163,18 @@ refuse "a write beyond the largest value" dd if=/dev/urandom of="$mnt/limit" bs=
 same "as much as there is room for" 1048576 "$(stat -c %s "$mnt/limit")"
 stop
 
+# regression: a file needed room for itself and its last half again while it grew
+rm "$store"
+start max_size=100M
+check "64 MiB of 100 MiB" dd if=/dev/zero of="$mnt/big" bs=1M count=64 status=none
+check "then some" dd if=/dev/zero of="$mnt/rest" bs=1M count=24 status=none
+refuse "then no more" dd if=/dev/zero of="$mnt/more" bs=1M count=24 status=none
+rm "$mnt/more"
+sums >"$dir/sums"
+remount
+check "all of a full store" diff "$dir/sums" <(sums)
+stop
+
 # regression: df promised all that max_size allows, whatever the disk below has room for
 mkdir "$dir/small"
 if mount -t tmpfs -o size=40M none "$dir/small" 2>/dev/null; then

@@ -192,6 +192,38 @@ static void the_file_grows(void **state)
 }
 
 /* A full store refuses at put, keeps everything it has acknowledged, and lets go by deletes. */
+/* A promise grows by the difference, and what cannot be promised leaves it as it was. */
+static void a_promise_grows_in_place(void **state)
+{
+	struct fixture *f = *state;
+	struct feox_options options = FEOX_OPTIONS_INIT;
+	struct feox_write_options reserved = {.flags = FEOX_RESERVED};
+	const uint64_t half = 16 << 20, most = 24 << 20;
+	uint8_t *bytes = calloc(1, most);
+	struct feox_stats before, after;
+
+	options.path = f->path;
+	options.flags = FEOX_OPEN_CREATE;
+	options.initial_size_bytes = 32 << 20;
+	options.max_size_bytes = 32 << 20;
+	open_with(f, &options);
+	assert_int_equal(feox_stats(f->store, &before), 0);
+	assert_int_equal(feox_reserve(f->store, half, 0), 0);
+	assert_int_equal(feox_reserve(f->store, half, 0), -ENOSPC);
+	assert_int_equal(feox_reserve_more(f->store, half, half - 1, 0), -EINVAL);
+	assert_int_equal(feox_reserve_more(f->store, half, 33 << 20, 0), -ENOSPC);
+	assert_int_equal(feox_reserve_more(f->store, half, most, 0), 0);
+	assert_int_equal(feox_reserve(f->store, half, 0), -ENOSPC);
+	feox_unreserve(f->store, most);
+	assert_int_equal(feox_stats(f->store, &after), 0);
+	assert_int_equal(after.free_bytes, before.free_bytes);
+	assert_int_equal(feox_reserve(f->store, half, 0), 0);
+	assert_int_equal(feox_reserve_more(f->store, half, most, 0), 0);
+	assert_int_equal(feox_put(f->store, "k", 1, bytes, most, &reserved, NULL), 0);
+	feox_unreserve(f->store, most);
+	free(bytes);
+}
+
 static void a_full_store_loses_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -333,6 +365,7 @@ int main(void)
 		TEST(cold_values_move),
 		TEST(many_keys_survive_overwrites),
 		TEST(the_file_grows),
+		TEST(a_promise_grows_in_place),
 		TEST(a_full_store_loses_nothing),
 		TEST(one_owner_at_a_time),
 		TEST(refusals),
