@@ -40,6 +40,19 @@
 #define PENDING_ITEM	 ((uint64_t)1 << 40) /* shard.pending: items << 40 | bytes */
 #define PENDING_BYTES(p) ((p) & (PENDING_ITEM - 1))
 
+#ifdef FX_TSAN
+/*
+ * What liburcu itself does with memory, in its threads and in barrier calls, is ordered by means
+ * that ThreadSanitizer does not see; what its callbacks do is ours, and stays watched.
+ */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+	return "called_from_lib:liburcu\n";
+}
+#endif
+
 struct batch {
 	struct rcu_head head;
 	struct fx_epoch *epoch;
@@ -105,10 +118,11 @@ static void batch_give(struct fx_epoch *epoch, struct batch *batch)
 static void batch_free(struct rcu_head *head)
 {
 	struct batch *batch = caa_container_of(head, struct batch, head);
-	struct fx_epoch *epoch = batch->epoch;
+	struct fx_epoch *epoch;
 	struct fx_retired *item;
 
 	FX_TSAN_ACQUIRE(FX_TSAN_GRACE);
+	epoch = batch->epoch;
 	item = batch->items;
 	while (item) {
 		struct fx_retired *next = item->next;

@@ -23,7 +23,8 @@ struct fixture {
 	char dir[PATH_MAX / 2];
 	char path[PATH_MAX];
 	struct feox_store *store;
-	uint64_t now; /* the fake clock, when it is used */
+	_Atomic uint64_t
+		now; /* the fake clock, when it is used: read by the threads of the store */
 };
 
 static inline int fixture_setup(void **state)
