@@ -49,10 +49,12 @@ struct fx_extent_table {
 	struct fx_epoch *epoch;
 	struct sequences sequences;
 	struct entry *leaving;
+	uint32_t leaving_count;
 	uint32_t *free_numbers; /* a stack */
 	size_t free_count, free_capacity;
 	uint32_t next_number;
 	_Atomic uint32_t count;
+	uint64_t runs, words; /* of all extents in the table */
 	struct chunk *_Atomic chunks[CHUNKS];
 };
 
@@ -174,6 +176,13 @@ static void fill_bitmap(struct fx_extent *extent, const uint64_t *live_bitmap)
 	extent->live_count = count_live(extent);
 }
 
+static void count_totals(struct fx_extent_table *table, const struct fx_extent *extent, int sign)
+{
+	atomic_fetch_add(&table->count, (uint32_t)sign);
+	table->runs += (uint64_t)sign * extent->run_count;
+	table->words += (uint64_t)sign * ((extent->record_count + BITS - 1) / BITS);
+}
+
 int fx_extent_table_add(struct fx_extent_table *table, uint64_t sequence, uint64_t bytes,
 			uint32_t directory_bytes, uint32_t record_count, uint64_t checksum,
 			const struct fx_run *runs, uint32_t run_count, const uint64_t *live_bitmap,
@@ -213,7 +222,7 @@ int fx_extent_table_add(struct fx_extent_table *table, uint64_t sequence, uint64
 		entry_free(table, entry);
 		return -EINVAL;
 	}
-	atomic_fetch_add(&table->count, 1);
+	count_totals(table, extent, 1);
 	/* Release: pairs with fx_extent_table_get(). */
 	atomic_store_explicit(slot_of(table, extent->number), extent, memory_order_release);
 	*ret_extent = extent;
@@ -265,9 +274,10 @@ void fx_extent_table_remove(struct fx_extent_table *table, struct fx_extent *ext
 	struct entry *entry = entry_of(extent);
 
 	RB_REMOVE(sequences, &table->sequences, entry);
-	atomic_fetch_sub(&table->count, 1);
+	count_totals(table, extent, -1);
 	entry->next_leaving = table->leaving;
 	table->leaving = entry;
+	table->leaving_count++;
 	entry->leaving = true;
 	fx_epoch_retire(table->epoch, &entry->retired, grace_over, entry->bytes);
 }
@@ -287,6 +297,7 @@ void fx_extent_table_reap(struct fx_extent_table *table,
 			continue;
 		}
 		*at = entry->next_leaving;
+		table->leaving_count--;
 		/* Nobody can have a location of it any more: relaxed. */
 		atomic_store_explicit(slot_of(table, extent->number), NULL, memory_order_relaxed);
 		for (uint32_t i = 0; i < extent->run_count; i++)
@@ -321,9 +332,21 @@ struct fx_extent *fx_extent_table_next(struct fx_extent_table *table, uint32_t *
 	return NULL;
 }
 
+uint32_t fx_extent_table_leaving(const struct fx_extent_table *table)
+{
+	return table->leaving_count;
+}
+
 uint32_t fx_extent_table_count(const struct fx_extent_table *table)
 {
 	return atomic_load_explicit(&table->count, memory_order_relaxed);
+}
+
+void fx_extent_table_totals(const struct fx_extent_table *table, uint64_t *ret_runs,
+			    uint64_t *ret_words)
+{
+	*ret_runs = table->runs;
+	*ret_words = table->words;
 }
 
 uint64_t fx_extent_table_live_records(const struct fx_extent_table *table)

@@ -18,7 +18,7 @@
 
 #include <stdatomic.h>
 
-#define FX_EXTENT_RUNS_MAX    64u /* runs of blocks of one extent */
+#define FX_EXTENT_RUNS_MAX    (1u << 19) /* runs of blocks of one extent */
 #define FX_EXTENT_RECORDS_MAX 65535u
 
 struct fx_extent {
@@ -78,7 +78,12 @@ void fx_extent_unpin(struct fx_extent *extent);
 /* In order of number; *cursor 0 starts; NULL at the end. The flusher's thread. */
 struct fx_extent *fx_extent_table_next(struct fx_extent_table *table, uint32_t *cursor);
 
+/* Removed ones that have not been reaped. The flusher. */
+uint32_t fx_extent_table_leaving(const struct fx_extent_table *table);
 uint32_t fx_extent_table_count(const struct fx_extent_table *table);
+/* Runs and bitmap words of all extents together: what a checkpoint has to write. The flusher. */
+void fx_extent_table_totals(const struct fx_extent_table *table, uint64_t *ret_runs,
+			    uint64_t *ret_words);
 uint64_t fx_extent_table_live_records(const struct fx_extent_table *table);
 
 /*

@@ -9,6 +9,7 @@
  *   commit      one journal record names the new extents, the dead records and the extents that
  *               are gone; extents and record are written together, then one fdatasync (I4). If the
  *               crash comes before its end, the record is not valid unless its extents are (I2).
+ *               Where the journal has no room for it, a checkpoint stands in.
  *   settle      records are DURABLE; prev chains are retired; tombstones leave their slots
  *
  * Everything a cut holds is in one commit record: batches are all or nothing (I9).
@@ -20,8 +21,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HIDDEN_BLOCKS 64u /* for links, tombstone batches and two extents' rounding */
 
 struct cut {
 	struct feox_store *store;
@@ -165,20 +164,8 @@ static void put_extents(const struct cut *cut, struct fx_journal_writer *w)
 	fx_journal_section(w, FX_SECTION_EXTENTS);
 	for (uint32_t i = 0; i < cut->pack.extent_count; i++) {
 		const struct fx_extent *extent = cut->pack.extents[i];
-		struct fx_journal_run runs[FX_EXTENT_RUNS_MAX];
-		struct fx_journal_extent e = {
-			.sequence = extent->sequence,
-			.bytes = extent->bytes,
-			.checksum = extent->checksum,
-			.directory_bytes = extent->directory_bytes,
-			.records = extent->record_count,
-			.run_count = extent->run_count,
-		};
 
-		for (uint32_t r = 0; r < extent->run_count; r++)
-			runs[r] = (struct fx_journal_run){extent->runs[r].start,
-							  extent->runs[r].blocks};
-		fx_journal_put_extent(w, &e, runs, NULL);
+		fx_chain_put_extent(w, extent, NULL);
 	}
 	fx_journal_section_end(w);
 }
@@ -273,6 +260,7 @@ static void settle(struct cut *cut)
 	fx_epoch_leave();
 	for (size_t i = 0; i < cut->freed_count; i++)
 		fx_extent_table_remove(store->extents, cut->freed[i]);
+	fx_chain_keep_spare(store);
 	fx_disk_free_update(store);
 	fx_queue_release(&store->queue, cut->count, cut->bytes);
 	fx_disk_unreserve(store, cut->disk);
@@ -281,44 +269,67 @@ static void settle(struct cut *cut)
 void fx_disk_free_update(struct feox_store *store)
 {
 	uint64_t free_blocks = fx_space_free_blocks(store->space);
-	uint64_t hidden = HIDDEN_BLOCKS + 2 * store->chain->checkpoint_blocks;
+	uint64_t hidden = fx_chain_hidden_blocks(store);
 
-	/* A sixteenth of a tiny store is enough for its own checkpoints. */
-	if (hidden > store->super.blocks / 16)
-		hidden = store->super.blocks / 16 > 2 * store->chain->checkpoint_blocks + 16
-				 ? store->super.blocks / 16
-				 : 2 * store->chain->checkpoint_blocks + 16;
 	atomic_store_explicit(&store->disk_free,
 			      free_blocks > hidden ? (free_blocks - hidden) * FX_BLOCK : 0,
 			      memory_order_release);
 	atomic_store_explicit(&store->io.extents, fx_extent_table_count(store->extents),
 			      memory_order_relaxed);
+	atomic_store_explicit(&store->io.leaving, fx_extent_table_leaving(store->extents),
+			      memory_order_relaxed);
 	atomic_store_explicit(&store->io.device_bytes, store->super.blocks * FX_BLOCK,
 			      memory_order_relaxed);
 }
 
+/* Wait until extents and commit record are written, then make them durable. */
+static int finish_commit(struct cut *cut)
+{
+	int err = fx_write_finish(&cut->writes);
+
+	if (!err)
+		err = fx_write_sync(cut->store);
+	if (!err)
+		fx_ceilings_publish(cut->store, &cut->header);
+	return err;
+}
+
+/*
+ * A new chain instead of a commit record: its checkpoint has the state the cut leads to, and takes
+ * effect with the superblock, after the sync that makes the extents durable too.
+ */
+static int commit_by_checkpoint(struct cut *cut)
+{
+	int err = fx_write_finish(&cut->writes);
+
+	return err ? err : fx_chain_checkpoint(cut->store, cut->store->chain);
+}
+
+static int commit(struct cut *cut)
+{
+	int err = write_commit(cut);
+
+	if (err == -ENOSPC)
+		return commit_by_checkpoint(cut);
+	return err ? err : finish_commit(cut);
+}
+
 static int write_all(struct cut *cut)
 {
-	int err = collect_dead(cut), end;
-	bool needed;
+	int err = collect_dead(cut);
 
 	if (!err)
 		err = pack_records(cut);
 	if (!err)
 		err = kill_dead(cut);
-	needed = cut->pack.extent_count || cut->dead_count || fx_ceilings_are_short(cut->store);
-	if (!err && needed)
-		err = write_commit(cut);
-	end = fx_write_finish(&cut->writes);
-	if (!err)
-		err = end;
-	if (err || !needed)
-		return err;
-	err = fx_write_sync(cut->store);
-	if (!err) {
-		fx_ceilings_publish(cut->store, &cut->header);
-		atomic_fetch_add_explicit(&cut->store->io.commits, 1, memory_order_relaxed);
+	if (!err &&
+	    (cut->pack.extent_count || cut->dead_count || fx_ceilings_are_short(cut->store))) {
+		err = commit(cut);
+		if (!err)
+			atomic_fetch_add_explicit(&cut->store->io.commits, 1, memory_order_relaxed);
 	}
+	/* Whatever has gone wrong: no buffer may be in flight any more. */
+	fx_write_finish(&cut->writes);
 	return err;
 }
 

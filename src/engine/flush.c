@@ -25,6 +25,8 @@
 #define NS_PER_S      UINT64_C(1000000000)
 #define FULL_QUEUE_NS UINT64_C(1000000) /* between two rounds while writers wait for room */
 #define GROW_AT_TAKEN 10u		/* grow when less than one in this many blocks is free */
+#define GROW_LEAST    ((uint64_t)1 << 20)
+#define GROW_PAUSE_NS NS_PER_S /* after a growth that failed and nobody waits for */
 
 struct sync_waiter {
 	struct sync_waiter *next;
@@ -36,36 +38,61 @@ struct fx_flusher {
 	struct feox_store *store;
 	pthread_t thread;
 	uint64_t next_sequence; /* of extents */
+	uint64_t grow_again_ns; /* not before, when nobody waits for it */
 	_Atomic bool kicked;
 	/* Guarded by mutex. */
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	struct sync_waiter *waiters;
 	bool stop;
-	uint64_t grow_wanted; /* bytes; 0: nothing is wanted */
-	uint64_t grow_round;  /* counts answers */
-	int grow_result;
-	pthread_cond_t grown;
+	uint64_t room_wanted;		    /* bytes; 0: nothing is wanted */
+	uint64_t room_taken, room_answered; /* rounds for those who want room */
+	int room_result;
+	pthread_cond_t room;
 };
 
 /* ---- Growth ------------------------------------------------------------------------------------
  */
 
+static void free_run(void *ctx, struct fx_run run)
+{
+	struct feox_store *store = ctx;
+
+	if (fx_space_free(store->space, run))
+		fx_store_log(store, FEOX_LOG_ERROR, "block %llu was given back twice",
+			     (unsigned long long)run.start); /* I3 */
+}
+
+/* Bytes a file may still grow by. */
+static uint64_t growth_left(const struct feox_store *store)
+{
+	uint64_t size = store->super.blocks * FX_BLOCK;
+
+	if (store->device->fixed)
+		return 0;
+	if (!store->max_size)
+		return UINT64_MAX / 2 - size;
+	return store->max_size > size ? store->max_size - size : 0;
+}
+
+/* By a generous step or, when the host has no room for that, by what is wanted. */
 static int grow(struct feox_store *store, uint64_t wanted)
 {
 	uint64_t size = store->super.blocks * FX_BLOCK;
-	uint64_t step = size < store->grow_max ? size : store->grow_max;
+	uint64_t left = growth_left(store) / FX_BLOCK * FX_BLOCK;
+	uint64_t least = FX_MIN(fx_align_up(wanted + wanted / 16 + GROW_LEAST, FX_BLOCK), left);
+	uint64_t step = FX_MIN(FX_MAX(FX_MIN(size, store->grow_max), least), left);
 	struct fx_run new = {.start = store->super.blocks};
 	int err;
 
-	wanted = fx_align_up(wanted + wanted / 16 + (1 << 20), FX_BLOCK);
-	step = wanted > step ? wanted : step;
-	if (store->max_size && size + step > store->max_size)
-		step = store->max_size > size ? store->max_size - size : 0;
 	step = step / FX_BLOCK * FX_BLOCK;
-	if (store->device->fixed || !step)
+	if (!step)
 		return -ENOSPC;
 	err = store->device->ops->resize(store->device, size + step);
+	if (err == -ENOSPC && least < step) {
+		step = least;
+		err = store->device->ops->resize(store->device, size + step);
+	}
 	if (err)
 		return err;
 	/* The geometry is durable before a block of it is used. */
@@ -80,69 +107,78 @@ static int grow(struct feox_store *store, uint64_t wanted)
 	return fx_space_free(store->space, new);
 }
 
-/* More is wanted than is free now? Bytes to grow by, 0: no. */
-static uint64_t shortage(const struct feox_store *store, uint64_t asked)
-{
-	uint64_t taken = store->super.blocks - fx_space_free_blocks(store->space);
-
-	if (asked)
-		return asked;
-	return store->super.blocks - taken < store->super.blocks / GROW_AT_TAKEN ? FX_BLOCK : 0;
-}
-
-static void grow_if_short(struct fx_flusher *flusher, uint64_t asked)
+/* Ahead of need, when little is free; if that fails, not again at once. */
+static void grow_ahead(struct fx_flusher *flusher)
 {
 	struct feox_store *store = flusher->store;
-	uint64_t wanted = shortage(store, asked);
-	int err = 0;
+	uint64_t now = fx_monotonic_ns();
+
+	if (fx_space_free_blocks(store->space) >= store->super.blocks / GROW_AT_TAKEN ||
+	    !growth_left(store) || now < flusher->grow_again_ns)
+		return;
+	if (grow(store, FX_BLOCK))
+		flusher->grow_again_ns = now + GROW_PAUSE_NS;
+	fx_disk_free_update(store);
+}
+
+/* Does asked fit beside what is queued? Else by how many bytes it does not. */
+static uint64_t shortage(struct feox_store *store, uint64_t asked)
+{
+	uint64_t wanted = atomic_load(&store->disk_reserved) + asked;
+	uint64_t free_bytes;
 
 	fx_disk_free_update(store);
-	if (asked && asked <= atomic_load(&store->disk_free))
-		wanted = 0; /* extents have come back, or an earlier growth was enough */
-	if (atomic_load(&store->failed))
-		err = -EIO;
-	else if (wanted)
-		err = grow(store, wanted);
+	free_bytes = atomic_load(&store->disk_free);
+	return wanted > free_bytes ? wanted - free_bytes : 0;
+}
+
+static int make_room(struct feox_store *store, uint64_t asked)
+{
+	uint64_t missing = shortage(store, asked);
+	int err = 0;
+
+	if (missing && fx_extent_table_leaving(store->extents)) {
+		fx_epoch_drain(store->epoch); /* a grace period: readers are short */
+		fx_extent_table_reap(store->extents, free_run, store);
+		missing = shortage(store, asked);
+	}
+	if (missing)
+		err = grow(store, missing);
 	fx_disk_free_update(store);
-	if (!asked)
-		return;
+	return err;
+}
+
+static void answer_room(struct fx_flusher *flusher, uint64_t asked)
+{
+	int err = atomic_load(&flusher->store->failed) ? -EIO : make_room(flusher->store, asked);
+
 	pthread_mutex_lock(&flusher->mutex);
-	flusher->grow_wanted = 0;
-	flusher->grow_round++;
-	flusher->grow_result = err;
-	pthread_cond_broadcast(&flusher->grown);
+	flusher->room_answered = flusher->room_taken;
+	flusher->room_result = err;
+	pthread_cond_broadcast(&flusher->room);
 	pthread_mutex_unlock(&flusher->mutex);
 }
 
-int fx_flusher_grow(struct feox_store *store, uint64_t bytes)
+int fx_flusher_make_room(struct feox_store *store, uint64_t bytes)
 {
 	struct fx_flusher *flusher = store->flusher;
-	uint64_t round;
+	uint64_t mine;
 	int result;
 
 	pthread_mutex_lock(&flusher->mutex);
-	if (bytes > flusher->grow_wanted)
-		flusher->grow_wanted = bytes;
-	round = flusher->grow_round;
+	if (bytes > flusher->room_wanted)
+		flusher->room_wanted = bytes;
+	mine = flusher->room_taken + 1; /* a round that has begun knows nothing of us */
 	pthread_cond_signal(&flusher->wake);
-	while (flusher->grow_round == round && !flusher->stop)
-		pthread_cond_wait(&flusher->grown, &flusher->mutex);
-	result = flusher->grow_round == round ? -EIO : flusher->grow_result;
+	while (flusher->room_answered < mine && !flusher->stop)
+		pthread_cond_wait(&flusher->room, &flusher->mutex);
+	result = flusher->room_answered < mine ? -EIO : flusher->room_result;
 	pthread_mutex_unlock(&flusher->mutex);
 	return result;
 }
 
 /* ---- A round -----------------------------------------------------------------------------------
  */
-
-static void free_run(void *ctx, struct fx_run run)
-{
-	struct feox_store *store = ctx;
-
-	if (fx_space_free(store->space, run))
-		fx_store_log(store, FEOX_LOG_ERROR, "block %llu was given back twice",
-			     (unsigned long long)run.start); /* I3 */
-}
 
 static void call_waiters(struct sync_waiter *waiter, int result)
 {
@@ -173,7 +209,7 @@ static int write_cut(struct fx_flusher *flusher, struct fx_record *cut)
 }
 
 static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
-		       uint64_t grow_wanted)
+		       uint64_t room_wanted)
 {
 	struct feox_store *store = flusher->store;
 	struct fx_record *cut;
@@ -182,7 +218,7 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 	cut = fx_queue_cut(&store->queue);
 	if (!err && (cut || fx_ceilings_are_short(store)))
 		err = write_cut(flusher, cut);
-	if (!err && fx_chain_is_long(store->chain)) {
+	if (!err && fx_chain_is_long(store)) {
 		int full = fx_chain_checkpoint(store, store->chain);
 
 		/* Without room the old chain goes on. */
@@ -192,8 +228,12 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 	call_waiters(waiters, err ? -EIO : 0);
 	fx_epoch_flush(store->epoch);
 	fx_extent_table_reap(store->extents, free_run, store);
-	if (!atomic_load(&store->failed) || grow_wanted)
-		grow_if_short(flusher, grow_wanted);
+	if (room_wanted)
+		answer_room(flusher, room_wanted);
+	else if (!atomic_load(&store->failed))
+		fx_disk_free_update(store);
+	if (!atomic_load(&store->failed))
+		grow_ahead(flusher);
 }
 
 /* ---- The thread --------------------------------------------------------------------------------
@@ -223,7 +263,7 @@ static bool wait_for_work(struct fx_flusher *flusher)
 						 ? FX_MIN(FULL_QUEUE_NS, store->flush_interval_ns)
 						 : store->flush_interval_ns);
 
-	while (!flusher->stop && !flusher->waiters && !flusher->grow_wanted &&
+	while (!flusher->stop && !flusher->waiters && !flusher->room_wanted &&
 	       !atomic_exchange(&flusher->kicked, false))
 		if (pthread_cond_timedwait(&flusher->wake, &flusher->mutex, &until) == ETIMEDOUT)
 			break;
@@ -237,15 +277,17 @@ static void *run(void *arg)
 
 	while (go_on) {
 		struct sync_waiter *waiters;
-		uint64_t grow_wanted;
+		uint64_t room_wanted;
 
 		pthread_mutex_lock(&flusher->mutex);
 		go_on = wait_for_work(flusher);
 		waiters = flusher->waiters;
 		flusher->waiters = NULL;
-		grow_wanted = flusher->grow_wanted;
+		room_wanted = flusher->room_wanted;
+		flusher->room_wanted = 0;
+		flusher->room_taken += room_wanted != 0;
 		pthread_mutex_unlock(&flusher->mutex);
-		round_trip(flusher, waiters, grow_wanted);
+		round_trip(flusher, waiters, room_wanted);
 	}
 	return NULL;
 }
@@ -301,14 +343,14 @@ int fx_flusher_start(struct feox_store *store)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&flusher->wake, &attr);
-	pthread_cond_init(&flusher->grown, &attr);
+	pthread_cond_init(&flusher->room, &attr);
 	pthread_condattr_destroy(&attr);
 	fx_disk_free_update(store);
 	store->flusher = flusher;
 	err = pthread_create(&flusher->thread, NULL, run, flusher);
 	if (err) {
 		store->flusher = NULL;
-		pthread_cond_destroy(&flusher->grown);
+		pthread_cond_destroy(&flusher->room);
 		pthread_cond_destroy(&flusher->wake);
 		pthread_mutex_destroy(&flusher->mutex);
 		free(flusher);
@@ -346,7 +388,7 @@ int fx_flusher_stop(struct feox_store *store)
 	pthread_mutex_lock(&flusher->mutex);
 	flusher->stop = true;
 	pthread_cond_broadcast(&flusher->wake);
-	pthread_cond_broadcast(&flusher->grown);
+	pthread_cond_broadcast(&flusher->room);
 	pthread_mutex_unlock(&flusher->mutex);
 	pthread_join(flusher->thread, NULL);
 	/* Two more cuts at most: what was pushed while the last round ran. */
@@ -356,7 +398,7 @@ int fx_flusher_stop(struct feox_store *store)
 	}
 	err = atomic_load(&store->failed) ? -EIO : write_clean(store);
 	store->flusher = NULL;
-	pthread_cond_destroy(&flusher->grown);
+	pthread_cond_destroy(&flusher->room);
 	pthread_cond_destroy(&flusher->wake);
 	pthread_mutex_destroy(&flusher->mutex);
 	free(flusher);

@@ -85,10 +85,8 @@ int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const stru
 		return 0;
 	}
 	fx_grant_release(store, held);
-	if (reserved)
-		atomic_fetch_add(&store->disk_reserved, need->disk);
-	else if (need->disk) {
-		err = fx_disk_reserve(store, need->disk, nowait);
+	if (need->disk) {
+		err = fx_disk_reserve(store, need->disk, reserved, nowait);
 		if (err)
 			return err;
 	}

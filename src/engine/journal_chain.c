@@ -3,13 +3,12 @@
  * journal_chain.c - the chain of journal segments.
  *
  * Records follow one another in a segment; one block is always kept for a link: an empty commit
- * record that names the next segment. So a record of any size finds its place: when it does not fit
- * in front of that block, the link is written and synced, then the record opens a new segment that
- * is long enough.
+ * record that names the next segment (or for the record of a clean end, which then needs no room).
+ * So a record of any size finds its place: when it does not fit in front of that block, the link is
+ * written and synced, then the record opens a new segment that is long enough.
  *
- * A new chain is written beside the old one, generation + 1, beginning with a checkpoint: parts
- * with the state of all extents, then an end record. It becomes the store's when a superblock that
- * names it is durable; only after both copies are, the old chain's blocks are freed (I10).
+ * Segments take no room that has been promised to records: when there is no other, the caller
+ * starts a new chain (checkpoint.c).
  */
 #include "journal_chain.h"
 
@@ -18,11 +17,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PART_BYTES    ((size_t)64 * 1024) /* of sections in a checkpoint part, about */
-#define PART_CAPACITY (PART_BYTES + (size_t)32 * 1024)
-#define LONG_BLOCKS   FX_SEGMENT_BLOCKS
-#define LONG_FACTOR   4u
 
 void fx_chain_free(struct fx_chain *chain)
 {
@@ -48,8 +42,7 @@ int fx_chain_add_segment(struct fx_chain *chain, struct fx_run run)
 	return 0;
 }
 
-/* A segment of at least blocks and a link, longer when there is room. Not yet part of the chain. */
-static int allocate_segment(struct feox_store *store, uint64_t blocks, struct fx_run *ret_run)
+int fx_segment_allocate(struct feox_store *store, uint64_t blocks, struct fx_run *ret_run)
 {
 	uint64_t least = blocks + 1, wanted = least;
 	int err;
@@ -65,6 +58,19 @@ static int allocate_segment(struct feox_store *store, uint64_t blocks, struct fx
 		err = fx_space_alloc(store->space, wanted, &ret_run->start);
 	}
 	ret_run->blocks = wanted;
+	return err;
+}
+
+/* A segment that takes nothing of what has been promised to records. */
+static int allocate_next(struct feox_store *store, uint64_t blocks, struct fx_run *ret_run)
+{
+	uint64_t promised = atomic_load(&store->disk_reserved) / FX_BLOCK + 1;
+	int err = fx_segment_allocate(store, blocks, ret_run);
+
+	if (!err && fx_space_free_blocks(store->space) < promised) {
+		fx_space_free(store->space, *ret_run);
+		err = -ENOSPC;
+	}
 	return err;
 }
 
@@ -144,7 +150,11 @@ static int link_segment(struct feox_store *store, struct fx_chain *chain,
 	struct fx_journal_writer w;
 	struct fx_run run;
 	uint8_t *buffer = fx_write_buffer(FX_BLOCK);
-	int err = buffer ? allocate_segment(store, blocks, &run) : -ENOMEM;
+	int err = buffer ? 0 : -ENOMEM;
+
+	if (!err)
+		err = sync ? allocate_next(store, blocks, &run)
+			   : fx_segment_allocate(store, blocks, &run);
 
 	if (err) {
 		free(buffer);
@@ -169,170 +179,13 @@ int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_
 		    struct fx_journal_writer *w, struct fx_journal_header *header, bool sync)
 {
 	uint64_t blocks = fx_div_up(w->used + 8, FX_BLOCK);
+	uint64_t link = header->flags & FX_JOURNAL_CLEAN ? 0 : 1; /* nothing follows a clean end */
 
-	if (chain->used + blocks + 1 > chain->segment.blocks) {
+	if (chain->used + blocks + link > chain->segment.blocks) {
 		int err = link_segment(store, chain, writes, blocks, sync);
 
 		if (err)
 			return err;
 	}
 	return write_record(store, chain, writes, w, header);
-}
-
-/* ---- Checkpoint --------------------------------------------------------------------------------
- */
-
-static int append_part(struct feox_store *store, struct fx_chain *chain,
-		       struct fx_write_queue *writes, struct fx_journal_writer *w,
-		       enum fx_journal_type type)
-{
-	struct fx_journal_header header = {.type = type};
-
-	fx_ceilings_set(store, &header);
-	return fx_chain_append(store, chain, writes, w, &header, false);
-}
-
-static void put_state(struct fx_journal_writer *w, const struct fx_extent *extent)
-{
-	struct fx_journal_extent e = {
-		.sequence = extent->sequence,
-		.bytes = extent->bytes,
-		.checksum = extent->checksum,
-		.directory_bytes = extent->directory_bytes,
-		.records = extent->record_count,
-		.run_count = extent->run_count,
-	};
-	struct fx_journal_run runs[FX_EXTENT_RUNS_MAX];
-
-	for (uint32_t i = 0; i < extent->run_count; i++)
-		runs[i] = (struct fx_journal_run){extent->runs[i].start, extent->runs[i].blocks};
-	fx_journal_put_extent(w, &e, runs, extent->live);
-}
-
-/* One part with as many extents as fit; *extent is the next one to write. */
-static int write_part(struct feox_store *store, struct fx_chain *chain,
-		      struct fx_write_queue *writes, struct fx_extent **extent, uint32_t *cursor)
-{
-	uint8_t *buffer = fx_write_buffer(PART_CAPACITY);
-	struct fx_journal_writer w;
-	int err;
-
-	if (!buffer)
-		return -ENOMEM;
-	fx_journal_begin(&w, buffer, PART_CAPACITY);
-	fx_journal_section(&w, FX_SECTION_STATE);
-	while (*extent && w.used < PART_BYTES) {
-		put_state(&w, *extent);
-		*extent = fx_extent_table_next(store->extents, cursor);
-	}
-	fx_journal_section_end(&w);
-	err = append_part(store, chain, writes, &w, FX_JOURNAL_PART);
-	if (err)
-		free(w.buffer);
-	return err;
-}
-
-static int write_end(struct feox_store *store, struct fx_chain *chain,
-		     struct fx_write_queue *writes, struct fx_journal_header *header)
-{
-	struct fx_journal_writer w;
-	uint8_t *buffer = fx_write_buffer(FX_BLOCK);
-	int err;
-
-	if (!buffer)
-		return -ENOMEM;
-	fx_journal_begin(&w, buffer, FX_BLOCK);
-	header->type = FX_JOURNAL_END;
-	fx_ceilings_set(store, header);
-	err = fx_chain_append(store, chain, writes, &w, header, false);
-	if (err)
-		free(w.buffer);
-	return err;
-}
-
-static int write_checkpoint(struct feox_store *store, struct fx_chain *chain,
-			    struct fx_journal_header *header)
-{
-	struct fx_write_queue writes = {.store = store};
-	uint32_t cursor = 0;
-	struct fx_extent *extent = fx_extent_table_next(store->extents, &cursor);
-	int err = 0, end;
-
-	while (extent && !err)
-		err = write_part(store, chain, &writes, &extent, &cursor);
-	if (!err)
-		err = write_end(store, chain, &writes, header);
-	end = fx_write_finish(&writes);
-	if (!err)
-		err = end;
-	return err ? err : fx_write_sync(store);
-}
-
-static void free_runs(struct feox_store *store, const struct fx_chain *chain)
-{
-	for (size_t i = 0; i < chain->run_count; i++)
-		fx_space_free(store->space, chain->runs[i]);
-}
-
-int fx_superblocks_write(struct feox_store *store)
-{
-	uint8_t block[FX_SUPER_SIZE] __attribute__((aligned(4096)));
-	int err;
-
-	store->super.generation++;
-	for (unsigned int i = 0; i < 2; i++) {
-		unsigned int copy = store->super_first ^ i;
-
-		fx_superblock_encode(&store->super, copy, block);
-		err = fx_device_write_sync(store->device, block, sizeof(block), copy * FX_BLOCK);
-		if (err)
-			return err;
-		/* The other copy is the older one now. */
-	}
-	return 0;
-}
-
-int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain)
-{
-	struct fx_chain new = {.generation = store->super.chain_generation + 1, .next_sequence = 1};
-	struct fx_journal_header header = {0};
-	struct fx_run first;
-	/* A first guess; what does not fit links on. */
-	uint64_t blocks = chain->checkpoint_blocks + 8;
-	int err = allocate_segment(store, blocks, &first);
-
-	if (err == -ENOSPC)
-		err = allocate_segment(store, 24, &first);
-	if (!err)
-		err = fx_chain_add_segment(&new, first);
-	if (!err)
-		err = write_checkpoint(store, &new, &header);
-	if (err) {
-		free_runs(store, &new);
-		fx_chain_free(&new);
-		return err;
-	}
-	new.checkpoint_blocks = new.blocks - new.segment.blocks + new.used;
-	store->super.chain_generation = new.generation;
-	store->super.chain_block = new.runs[0].start;
-	store->super.chain_blocks = new.runs[0].blocks;
-	err = fx_superblocks_write(store);
-	if (err) {
-		fx_chain_free(&new);
-		fx_store_fail(store, err, "writing the superblock");
-		return err;
-	}
-	free_runs(store, chain);
-	fx_chain_free(chain);
-	*chain = new;
-	fx_ceilings_publish(store, &header);
-	return 0;
-}
-
-bool fx_chain_is_long(const struct fx_chain *chain)
-{
-	uint64_t limit = LONG_FACTOR * chain->checkpoint_blocks;
-
-	return chain->blocks - chain->segment.blocks + chain->used >
-	       (limit > LONG_BLOCKS ? limit : LONG_BLOCKS);
 }

@@ -20,6 +20,7 @@ struct fx_chain {
 	size_t run_count, run_capacity;
 	uint64_t blocks;	    /* of all segments */
 	uint64_t checkpoint_blocks; /* what its checkpoint took */
+	struct fx_run spare;	    /* held back for the next chain; 0 blocks: none */
 };
 
 void fx_chain_free(struct fx_chain *chain);
@@ -30,7 +31,7 @@ int fx_chain_add_segment(struct fx_chain *chain, struct fx_run run);
 /*
  * Append a finished record of w: completes header (generation, sequence, place, ceilings), and
  * starts the write. Links to a new segment first when this one is too short: that waits and, with
- * sync, syncs. -ENOSPC: no room for a segment.
+ * sync, syncs. -ENOSPC: no room for a segment, nothing has been written.
  */
 int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_write_queue *writes,
 		    struct fx_journal_writer *w, struct fx_journal_header *header, bool sync);
@@ -43,8 +44,23 @@ int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_
 int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain);
 
 /* Long enough to be worth a new checkpoint? */
-bool fx_chain_is_long(const struct fx_chain *chain);
+bool fx_chain_is_long(const struct feox_store *store);
 
+/* After the extents have changed: hold back enough blocks in one run for the next checkpoint. */
+void fx_chain_keep_spare(struct feox_store *store);
+
+/* Free blocks that nothing may be promised of: what the spare still lacks, and some for links. */
+uint64_t fx_chain_hidden_blocks(struct feox_store *store);
+
+/* Put an extent into the open section of w; live as in fx_journal_put_extent(). */
+void fx_chain_put_extent(struct fx_journal_writer *w, const struct fx_extent *extent,
+			 const uint64_t *live);
+
+/* A run for at least blocks and a link, longer when there is room. Not yet part of a chain. */
+int fx_segment_allocate(struct feox_store *store, uint64_t blocks, struct fx_run *ret_run);
+
+/* Find store->super: the valid copy with the highest generation (I10). superblocks.c */
+int fx_superblocks_read(struct feox_store *store, struct feox_diag *diag);
 /* Write store->super to both copies, the older or invalid one first, each durable. */
 int fx_superblocks_write(struct feox_store *store);
 

@@ -17,6 +17,7 @@ void fx_pack_begin(struct fx_pack *pack, struct feox_store *store, struct fx_wri
 void fx_pack_free(struct fx_pack *pack)
 {
 	free(pack->records);
+	free(pack->runs);
 	free(pack->extents);
 }
 
@@ -43,32 +44,54 @@ static uint64_t values_begin(uint64_t directory_bytes)
 	return fx_align_up(FX_EXTENT_HEADER + directory_bytes, FX_VALUE_ALIGN);
 }
 
-/* Free runs that hold blocks: one, or several when none is long enough. They are taken. */
-static int allocate(struct feox_store *store, uint64_t blocks, struct fx_run *runs,
-		    uint32_t *ret_count)
+static int add_run(struct fx_pack *pack, struct fx_run run)
 {
-	uint32_t count = 0;
-	uint64_t left = blocks;
+	if (pack->run_count == pack->run_capacity) {
+		uint32_t capacity = pack->run_capacity ? 2 * pack->run_capacity : 16;
+		struct fx_run *runs = realloc(pack->runs, capacity * sizeof(*runs));
+
+		if (!runs)
+			return -ENOMEM;
+		pack->runs = runs;
+		pack->run_capacity = capacity;
+	}
+	pack->runs[pack->run_count++] = run;
+	return 0;
+}
+
+static void give_back(struct fx_pack *pack)
+{
+	for (uint32_t i = 0; i < pack->run_count; i++)
+		fx_space_free(pack->store->space, pack->runs[i]);
+}
+
+/*
+ * Free runs that hold blocks: one, or as many as it takes when none is long enough, so that a
+ * fragmented store has room for whatever it has admitted. They are taken.
+ */
+static int allocate(struct fx_pack *pack, uint64_t blocks)
+{
+	struct fx_space *space = pack->store->space;
 	int err = 0;
 
-	while (left && !err) {
-		struct fx_run longest;
-		uint64_t n = left;
+	pack->run_count = 0;
+	while (blocks && !err) {
+		struct fx_run run = {.blocks = blocks};
 
-		err = fx_space_alloc(store->space, n, &runs[count].start);
-		if (err == -ENOSPC && count + 1 < FX_EXTENT_RUNS_MAX) {
-			longest = fx_space_longest(store->space);
-			n = longest.blocks;
-			err = n ? fx_space_alloc(store->space, n, &runs[count].start) : -ENOSPC;
+		err = fx_space_alloc(space, run.blocks, &run.start);
+		if (err == -ENOSPC) {
+			run.blocks = fx_space_longest(space).blocks;
+			err = run.blocks ? fx_space_alloc(space, run.blocks, &run.start) : -ENOSPC;
 		}
 		if (!err) {
-			runs[count++].blocks = n;
-			left -= n;
+			blocks -= run.blocks;
+			err = add_run(pack, run);
+			if (err)
+				fx_space_free(space, run);
 		}
 	}
-	for (uint32_t i = 0; err && i < count; i++)
-		fx_space_free(store->space, runs[i]);
-	*ret_count = count;
+	if (err)
+		give_back(pack);
 	return err;
 }
 
@@ -151,28 +174,28 @@ static int write_extent(struct fx_pack *pack)
 	uint64_t bytes = values_begin(pack->directory_bytes) + pack->value_bytes;
 	uint64_t blocks = fx_div_up(bytes, FX_BLOCK);
 	uint64_t sequence = pack->next_sequence++;
-	struct fx_run runs[FX_EXTENT_RUNS_MAX] = {{0}};
 	struct fx_extent *extent;
-	uint32_t run_count = 0;
 	uint8_t *buffer = fx_write_buffer(bytes);
-	int err = buffer ? allocate(store, blocks, runs, &run_count) : -ENOMEM;
+	int err = buffer ? allocate(pack, blocks) : -ENOMEM;
 
 	if (err) {
 		free(buffer);
 		return err;
 	}
-	fill(pack, buffer, sequence, runs[0].start, bytes);
+	fill(pack, buffer, sequence, pack->runs[0].start, bytes);
 	err = fx_extent_table_add(store->extents, sequence, bytes, (uint32_t)pack->directory_bytes,
-				  pack->count, fx_checksum(store->store_seed, buffer, bytes), runs,
-				  run_count, NULL, &extent);
-	if (!err)
+				  pack->count, fx_checksum(store->store_seed, buffer, bytes),
+				  pack->runs, pack->run_count, NULL, &extent);
+	if (err)
+		give_back(pack);
+	else
 		err = remember(pack, extent);
 	if (err) {
 		free(buffer);
 		return err;
 	}
 	set_locations(pack, extent);
-	fx_write_start(pack->writes, buffer, blocks * FX_BLOCK, runs, run_count);
+	fx_write_start(pack->writes, buffer, blocks * FX_BLOCK, pack->runs, pack->run_count);
 	pack->count = 0;
 	pack->directory_bytes = 0;
 	pack->value_bytes = 0;

@@ -19,6 +19,9 @@ struct fx_pack {
 	struct fx_record **records;
 	uint32_t count, capacity;
 	uint64_t directory_bytes, value_bytes;
+	/* Where it is to be written. */
+	struct fx_run *runs;
+	uint32_t run_count, run_capacity;
 	/* Extents made so far. */
 	struct fx_extent **extents;
 	uint32_t extent_count, extent_capacity;

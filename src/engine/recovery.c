@@ -44,37 +44,6 @@ static int damaged(struct walk *walk, const char *what, uint64_t block)
 		       (unsigned long long)block);
 }
 
-/* ---- Superblock --------------------------------------------------------------------------------
- */
-
-static int read_superblock(struct feox_store *store, struct feox_diag *diag)
-{
-	const char *why[2] = {NULL, NULL};
-	struct fx_superblock super[2];
-	uint8_t block[FX_SUPER_SIZE];
-	int err[2];
-
-	for (unsigned int i = 0; i < 2; i++) {
-		err[i] = fx_device_read(store->device, block, sizeof(block), i * FX_BLOCK);
-		if (err[i])
-			why[i] = "unreadable";
-		else
-			err[i] = fx_superblock_decode(block, i, &super[i], &why[i]);
-		if (err[i] == -ENOTSUP)
-			return fx_diag(diag, -ENOTSUP, "%s", why[i]);
-	}
-	if (err[0] && err[1])
-		return fx_diag(diag, -EUCLEAN, "not a feox store (%s)", why[0]);
-	store->super_first = err[0] ? 0 : err[1] ? 1 : super[0].generation > super[1].generation;
-	store->super = super[store->super_first ^ 1u];
-	if (store->super.blocks * FX_BLOCK > store->device->size)
-		return fx_diag(diag, -EUCLEAN,
-			       "damaged: the file has %llu bytes, the store %llu (cut off?)",
-			       (unsigned long long)store->device->size,
-			       (unsigned long long)store->super.blocks * FX_BLOCK);
-	return 0;
-}
-
 /* ---- Applying a record -------------------------------------------------------------------------
  */
 
@@ -84,34 +53,43 @@ static bool run_is_valid(const struct feox_store *store, uint64_t start, uint64_
 	       blocks <= store->super.blocks - start;
 }
 
-/* Checks runs and sizes; false: no such extent can be. */
-static bool read_runs(const struct feox_store *store, const struct fx_journal_extent *e,
-		      struct fx_run *runs)
+/* The runs of an extent, to be freed. -EUCLEAN: no such extent can be; -ENOMEM. */
+static int read_runs(const struct feox_store *store, const struct fx_journal_extent *e,
+		     struct fx_run **ret_runs)
 {
+	FX_AUTO_FREE struct fx_run *runs = malloc(e->run_count * sizeof(*runs));
 	uint64_t bytes = 0;
 
+	if (!runs)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < e->run_count; i++) {
 		struct fx_journal_run run = fx_journal_run_decode(e->runs, i);
 
 		if (!run_is_valid(store, run.start, run.blocks))
-			return false;
+			return -EUCLEAN;
 		runs[i] = (struct fx_run){run.start, run.blocks};
 		bytes += run.blocks * FX_BLOCK;
 	}
-	return e->bytes <= bytes && e->bytes >= FX_EXTENT_HEADER &&
-	       e->directory_bytes <= e->bytes - FX_EXTENT_HEADER;
+	if (e->bytes > bytes || e->bytes < FX_EXTENT_HEADER ||
+	    e->directory_bytes > e->bytes - FX_EXTENT_HEADER ||
+	    e->records > e->directory_bytes / FX_EXTENT_ENTRY_MIN)
+		return -EUCLEAN;
+	*ret_runs = FX_STEAL(runs);
+	return 0;
 }
 
 static int apply_extent(struct walk *walk, const struct fx_journal_extent *e)
 {
 	FX_AUTO_FREE uint64_t *live = NULL;
-	struct fx_run runs[FX_EXTENT_RUNS_MAX];
+	FX_AUTO_FREE struct fx_run *runs = NULL;
 	struct fx_extent *extent;
 	uint32_t words = (e->records + 63) / 64;
-	int err;
+	int err = read_runs(walk->store, e, &runs);
 
-	if (!read_runs(walk->store, e, runs))
-		return damaged(walk, "an extent outside of the store", walk->header.block);
+	if (err)
+		return err == -EUCLEAN
+			       ? damaged(walk, "an extent that cannot be", walk->header.block)
+			       : err;
 	if (e->live_bitmap) {
 		live = malloc((size_t)words * 8);
 		if (!live)
@@ -285,12 +263,13 @@ static int look_beyond(struct walk *walk)
 static int verify_extent(struct walk *walk, const struct fx_journal_extent *e)
 {
 	struct feox_store *store = walk->store;
-	struct fx_run runs[FX_EXTENT_RUNS_MAX];
+	FX_AUTO_FREE struct fx_run *runs = NULL;
 	FX_AUTO_FREE uint8_t *bytes = NULL;
 	uint64_t done = 0;
+	int err = read_runs(store, e, &runs);
 
-	if (!read_runs(store, e, runs))
-		return -EUCLEAN;
+	if (err)
+		return err;
 	bytes = malloc(e->bytes);
 	if (!bytes)
 		return -ENOMEM;
@@ -418,7 +397,7 @@ int fx_store_recover(struct feox_store *store,
 {
 	struct feox_diag scratch = {""};
 	struct walk walk = {.store = store, .diag = diag ? diag : &scratch};
-	int err = read_superblock(store, walk.diag);
+	int err = fx_superblocks_read(store, walk.diag);
 
 	if (err)
 		return err;

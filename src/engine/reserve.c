@@ -3,10 +3,15 @@
  * reserve.c - room promised before publication, so that a full store is an error at put and not a
  * loss at flush.
  *
- * disk_reserved counts what queued and announced records will take; it never passes disk_free (what
- * the flusher last saw free, its own reserve for journal and checkpoints taken off). The flusher
- * gives a record's share back when the record is durable, that is after disk_free has lost what the
- * record really took.
+ * disk_reserved counts what queued records will take, disk_promised what feox_reserve() has
+ * promised. Together they do not pass disk_free (what the flusher last saw free, its own reserve
+ * for checkpoints taken off). A put that has a promise need only fit beside what is queued: the
+ * promise is not counted against it, and stays for the caller to give back. The flusher gives a
+ * record's share back when the record is durable, that is after disk_free has lost what the record
+ * took.
+ *
+ * What does not fit waits for the flusher once: a round makes queued deletes durable and collects
+ * the blocks of extents that have died, then the file grows. Only then it is -ENOSPC.
  */
 #include "commit.h"
 
@@ -37,23 +42,55 @@ static bool can_grow(struct feox_store *store)
 	return !store->device->fixed && (!store->max_size || bytes + FX_BLOCK <= store->max_size);
 }
 
-int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool nowait)
+/* Might a round of the flusher make room? */
+static bool may_get_room(struct feox_store *store)
 {
-	for (;;) {
-		uint64_t total = atomic_fetch_add(&store->disk_reserved, bytes) + bytes;
+	return can_grow(store) || atomic_load(&store->queue.records) ||
+	       atomic_load_explicit(&store->io.leaving, memory_order_relaxed);
+}
+
+/* Add bytes to counter if it and beside (may be NULL) fit the device then. */
+static bool try_reserve(struct feox_store *store, _Atomic uint64_t *counter,
+			_Atomic uint64_t *beside, uint64_t bytes)
+{
+	/* Sequentially consistent, both ways round: of two that do not fit together one sees the
+	 * other. */
+	uint64_t total = atomic_fetch_add(counter, bytes) + bytes;
+
+	if (beside)
+		total += atomic_load(beside);
+	if (total <= atomic_load_explicit(&store->disk_free, memory_order_acquire))
+		return true;
+	atomic_fetch_sub(counter, bytes);
+	return false;
+}
+
+static int reserve(struct feox_store *store, _Atomic uint64_t *counter, _Atomic uint64_t *beside,
+		   uint64_t bytes, bool nowait)
+{
+	while (!try_reserve(store, counter, beside, bytes)) {
+		uint64_t promised = counter == &store->disk_promised || beside
+					    ? atomic_load(&store->disk_promised)
+					    : 0;
 		int err;
 
-		if (total <= atomic_load_explicit(&store->disk_free, memory_order_acquire))
-			return 0;
-		atomic_fetch_sub(&store->disk_reserved, bytes);
-		if (!can_grow(store))
+		if (!may_get_room(store))
 			return -ENOSPC;
 		if (nowait)
 			return -EAGAIN;
-		err = fx_flusher_grow(store, total);
+		err = fx_flusher_make_room(store, promised + bytes);
+		if (err == -ENOSPC && try_reserve(store, counter, beside, bytes))
+			return 0; /* another one had asked for more */
 		if (err)
 			return err;
 	}
+	return 0;
+}
+
+int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool promised, bool nowait)
+{
+	return reserve(store, &store->disk_reserved, promised ? NULL : &store->disk_promised, bytes,
+		       nowait);
 }
 
 void fx_disk_unreserve(struct feox_store *store, uint64_t bytes)
@@ -82,7 +119,8 @@ static int promise(struct feox_store *store, uint64_t memory, uint64_t disk, uns
 	if (!err)
 		err = fx_memory_check(store, memory);
 	if (!err && store->persistent)
-		err = fx_disk_reserve(store, disk, flags & FEOX_NOWAIT);
+		err = reserve(store, &store->disk_promised, &store->disk_reserved, disk,
+			      flags & FEOX_NOWAIT);
 	if (!err)
 		atomic_fetch_add(&store->memory_reserved, memory);
 	return err;
@@ -112,5 +150,5 @@ FEOX_API void feox_unreserve(struct feox_store *store, uint64_t value_size)
 {
 	atomic_fetch_sub(&store->memory_reserved, value_size + RESERVED_KEY_MAX);
 	if (store->persistent)
-		fx_disk_unreserve(store, promise_cost(value_size));
+		atomic_fetch_sub(&store->disk_promised, promise_cost(value_size));
 }

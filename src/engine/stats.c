@@ -38,10 +38,12 @@ int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring)
 FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 {
 	struct feox_stats s = {0};
+	int64_t keys;
 
 	if (!store || !ret_stats)
 		return -EINVAL;
-	s.keys = (uint64_t)fx_sum_keys(store, NULL);
+	keys = fx_sum_keys(store, NULL);
+	s.keys = keys > 0 ? (uint64_t)keys : 0; /* a delete may be counted before its put */
 	SUM(gets);
 	SUM(misses);
 	SUM(puts);
@@ -55,7 +57,8 @@ FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 	s.read_only = store->read_only || atomic_load(&store->failed);
 	s.failed = atomic_load(&store->failed);
 	if (store->persistent) {
-		uint64_t reserved = atomic_load(&store->disk_reserved);
+		uint64_t reserved =
+			atomic_load(&store->disk_reserved) + atomic_load(&store->disk_promised);
 
 		s.free_bytes = atomic_load(&store->disk_free);
 		s.free_bytes -= s.free_bytes < reserved ? s.free_bytes : reserved;

@@ -91,7 +91,8 @@ struct feox_store {
 
 	/* Changes on their way to disk (persistent stores). */
 	struct fx_queue queue;
-	_Atomic uint64_t disk_reserved;	  /* bytes promised to queued and future puts */
+	_Atomic uint64_t disk_reserved; /* bytes that queued records will take */
+	_Atomic uint64_t disk_promised; /* bytes that feox_reserve() has promised to puts to come */
 	_Atomic uint64_t memory_reserved; /* bytes promised to future puts */
 	_Atomic uint64_t disk_free;	  /* bytes of free blocks, kept by the flusher */
 	_Atomic int failed;		  /* 0, or the negative errno that made it read-only */
@@ -117,7 +118,7 @@ struct feox_store {
 	struct {
 		_Atomic uint64_t commits, written_bytes, read_bytes, grow_count;
 		_Atomic uint64_t flush_ns_last, flush_ns_max;
-		_Atomic uint64_t device_bytes, extents;
+		_Atomic uint64_t device_bytes, extents, leaving;
 		uint64_t recovered_keys, recovery_ns;
 	} io;
 };
@@ -146,8 +147,11 @@ void fx_flusher_wake(struct feox_store *store);
  */
 int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result), void *ctx);
 
-/* Ask for the file to grow by at least bytes, wait for the answer: 0, -ENOSPC, -EIO. */
-int fx_flusher_grow(struct feox_store *store, uint64_t bytes);
+/*
+ * Ask for bytes of room beside what is queued, wait for the answer of a round that begins now: what
+ * dead records hold comes back, the file grows. 0: there was as much, -ENOSPC, -EIO.
+ */
+int fx_flusher_make_room(struct feox_store *store, uint64_t bytes);
 
 /* ---- recovery.c, journal_chain.c: before the flusher runs ---------------------------------------
  */
@@ -180,8 +184,11 @@ int fx_cold_read(struct feox_store *store, struct fx_extent *extent, fx_location
 /* What a record of these sizes takes on disk at most, its share of extents and journal included. */
 uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size);
 
-/* Promise disk: 0, -ENOSPC, -EAGAIN (nowait, and the file would have to grow). May wait. */
-int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool nowait);
+/*
+ * Take disk for a record that is to be queued; promised: feox_reserve() has promised it already. 0,
+ * -ENOSPC, -EAGAIN (nowait, and a round of the flusher may make room). May wait.
+ */
+int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool promised, bool nowait);
 void fx_disk_unreserve(struct feox_store *store, uint64_t bytes);
 
 /* -ENOMEM when bytes more would pass the memory limit. */

@@ -37,9 +37,10 @@
 
 #include <stdbool.h>
 
-#define FX_EXTENT_HEADER 64u
-#define FX_SLICE	 ((uint64_t)64 * 1024) /* bytes of value per checksum */
-#define FX_VALUE_ALIGN	 8u
+#define FX_EXTENT_HEADER    64u
+#define FX_SLICE	    ((uint64_t)64 * 1024) /* bytes of value per checksum */
+#define FX_VALUE_ALIGN	    8u
+#define FX_EXTENT_ENTRY_MIN 16u /* bytes of the smallest directory entry */
 
 struct fx_extent_header {
 	uint64_t block;

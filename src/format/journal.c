@@ -13,7 +13,6 @@
 #define EXTENT_FIXED  40u
 #define RUN_SIZE      16u
 #define DEAD_FIXED    16u
-#define RUNS_MAX      64u
 #define RECORDS_MAX   65535u
 
 enum {
@@ -92,10 +91,11 @@ size_t fx_journal_dead_size(uint32_t count)
 	return DEAD_FIXED + fx_align_up((size_t)count * 2, 8);
 }
 
-void fx_journal_put_extent(struct fx_journal_writer *w, const struct fx_journal_extent *extent,
-			   const struct fx_journal_run *runs, const uint64_t *live)
+uint8_t *fx_journal_put_extent(struct fx_journal_writer *w, const struct fx_journal_extent *extent,
+			       const uint64_t *live)
 {
 	uint8_t *at = take(w, fx_journal_extent_size(extent->run_count, extent->records, live));
+	uint8_t *runs = at + EXTENT_FIXED;
 
 	fx_put_u64(at, extent->sequence);
 	fx_put_u64(at + 8, extent->bytes);
@@ -104,14 +104,19 @@ void fx_journal_put_extent(struct fx_journal_writer *w, const struct fx_journal_
 	fx_put_u32(at + 28, extent->records);
 	fx_put_u32(at + 32, extent->run_count);
 	fx_put_u32(at + 36, 0);
-	at += EXTENT_FIXED;
-	for (uint32_t i = 0; i < extent->run_count; i++, at += RUN_SIZE) {
-		fx_put_u64(at, runs[i].start);
-		fx_put_u64(at + 8, runs[i].blocks);
-	}
+	at = runs + (size_t)extent->run_count * RUN_SIZE;
 	for (uint32_t i = 0; live && i < (extent->records + 63) / 64; i++, at += 8)
 		fx_put_u64(at, live[i]);
 	w->entries++;
+	return runs;
+}
+
+void fx_journal_run_encode(uint8_t *runs, uint32_t index, struct fx_journal_run run)
+{
+	uint8_t *at = runs + (size_t)index * RUN_SIZE;
+
+	fx_put_u64(at, run.start);
+	fx_put_u64(at + 8, run.blocks);
 }
 
 void fx_journal_put_freed(struct fx_journal_writer *w, uint64_t sequence)
@@ -298,7 +303,8 @@ int fx_journal_next_extent(struct fx_journal_reader *r, struct fx_journal_extent
 	e.directory_bytes = fx_get_u32(at + 24);
 	e.records = fx_get_u32(at + 28);
 	e.run_count = fx_get_u32(at + 32);
-	if (!e.run_count || e.run_count > RUNS_MAX || !e.records || e.records > RECORDS_MAX)
+	if (!e.run_count || e.run_count > FX_JOURNAL_RUNS_MAX || !e.records ||
+	    e.records > RECORDS_MAX)
 		return -EUCLEAN;
 	e.runs = get(r, (size_t)e.run_count * RUN_SIZE);
 	if (!e.runs)

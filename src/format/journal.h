@@ -49,6 +49,7 @@
 #define FX_JOURNAL_HEADER     104u
 #define FX_SECTION_HEADER     16u
 #define FX_JOURNAL_RECORD_MAX ((uint64_t)1 << 30)
+#define FX_JOURNAL_RUNS_MAX   (1u << 19) /* of an extent: the largest value in single blocks */
 
 enum fx_journal_type { FX_JOURNAL_PART = 1, FX_JOURNAL_END = 2, FX_JOURNAL_COMMIT = 3 };
 enum fx_journal_flag { FX_JOURNAL_CLEAN = 1 };
@@ -109,9 +110,13 @@ struct fx_journal_run {
 	uint64_t blocks;
 };
 
-/* live NULL: for EXTENTS; else host-order words of a bitmap, for STATE. */
-void fx_journal_put_extent(struct fx_journal_writer *w, const struct fx_journal_extent *extent,
-			   const struct fx_journal_run *runs, const uint64_t *live);
+/*
+ * live NULL: for EXTENTS; else host-order words of a bitmap, for STATE. The place of its runs, for
+ * fx_journal_run_encode().
+ */
+uint8_t *fx_journal_put_extent(struct fx_journal_writer *w, const struct fx_journal_extent *extent,
+			       const uint64_t *live);
+void fx_journal_run_encode(uint8_t *runs, uint32_t index, struct fx_journal_run run);
 void fx_journal_put_freed(struct fx_journal_writer *w, uint64_t sequence);
 void fx_journal_put_dead(struct fx_journal_writer *w, uint64_t sequence, const uint16_t *indexes,
 			 uint32_t count);

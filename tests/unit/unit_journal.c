@@ -8,6 +8,12 @@
 
 static uint8_t uuid[FX_UUID_SIZE] = "a store's uuid!";
 
+static void put_runs(uint8_t *at, const struct fx_journal_run runs[2])
+{
+	fx_journal_run_encode(at, 0, runs[0]);
+	fx_journal_run_encode(at, 1, runs[1]);
+}
+
 static size_t make_record(uint8_t *buffer, size_t capacity)
 {
 	struct fx_journal_header h = {.type = FX_JOURNAL_COMMIT,
@@ -30,7 +36,7 @@ static size_t make_record(uint8_t *buffer, size_t capacity)
 
 	fx_journal_begin(&w, buffer, capacity);
 	fx_journal_section(&w, FX_SECTION_EXTENTS);
-	fx_journal_put_extent(&w, &e, runs, NULL);
+	put_runs(fx_journal_put_extent(&w, &e, NULL), runs);
 	fx_journal_section_end(&w);
 	fx_journal_section(&w, FX_SECTION_FREED);
 	fx_journal_put_freed(&w, 21);
@@ -40,7 +46,7 @@ static size_t make_record(uint8_t *buffer, size_t capacity)
 	fx_journal_put_dead(&w, 31, indexes, 3);
 	fx_journal_section_end(&w);
 	fx_journal_section(&w, FX_SECTION_STATE);
-	fx_journal_put_extent(&w, &e, runs, live);
+	put_runs(fx_journal_put_extent(&w, &e, live), runs);
 	fx_journal_section_end(&w);
 	return fx_journal_finish(&w, &h, uuid);
 }
