@@ -122,6 +122,13 @@ static int check_surroundings(struct daemon *d)
 	return 0;
 }
 
+/* A device that is missing must not become a file in memory, which is gone at the next boot. */
+static bool is_missing_device(const char *path)
+{
+	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9) != 0 &&
+	       access(path, F_OK);
+}
+
 static int open_store(struct daemon *d, struct feox_store **ret_store)
 {
 	const struct fx_options *o = &d->options;
@@ -130,7 +137,9 @@ static int open_store(struct daemon *d, struct feox_store **ret_store)
 	int err;
 
 	options.path = strcmp(o->store, ":memory:") ? o->store : NULL;
-	options.flags = o->read_only ? (options.path ? FEOX_OPEN_READ_ONLY : 0u) : FEOX_OPEN_CREATE;
+	options.flags = o->read_only		      ? (options.path ? FEOX_OPEN_READ_ONLY : 0u)
+			: is_missing_device(o->store) ? 0u
+						      : FEOX_OPEN_CREATE;
 	options.separator = o->separator;
 	options.memory_limit_bytes = o->memory;
 	options.max_value_bytes = o->max_value;

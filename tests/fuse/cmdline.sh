@@ -30,6 +30,9 @@ expect 32 "not a directory" "$FEOXFS" "$store" "$0"
 for i in $(seq 1000); do echo "text that is not a store"; done >"$dir/text"
 expect 32 "not a feox store (bad magic)" "$FEOXFS" "$dir/text" "$mnt"
 expect 32 "$dir/text" "$FEOXFS" "$dir/text" "$mnt"
+# regression: a device that was missing became a file in memory
+expect 32 "/dev/feoxfs-test: " "$FEOXFS" /dev/feoxfs-test "$mnt"
+refuse "nothing made in /dev" test -e /dev/feoxfs-test
 expect 32 "No such file" "$FEOXFS" "$dir/no/such/dir/store" "$mnt"
 expect 32 "$dir" "$FEOXFS" "$dir" "$mnt"
 expect 1 "separator" "$FEOXFS" "$store" "$mnt" -o separator=x
@@ -101,6 +104,20 @@ echo closed >"$mnt/closed"
 remount
 same "without standard streams" closed "$(cat "$mnt/closed")"
 stop
+
+# A block device, blank at first.
+truncate -s 64M "$dir/image"
+if device=$(losetup -f --show "$dir/image" 2>/dev/null); then
+	file=$store store=$device
+	start
+	echo block >"$mnt/k"
+	remount
+	same "on a block device" block "$(cat "$mnt/k")"
+	check "df of a block device" test "$(df -k --output=size "$mnt" | tail -n 1)" -eq 65536
+	stop
+	losetup -d "$device"
+	store=$file
+fi
 
 # A prefix, and another separator.
 start prefix=app/
