@@ -119,6 +119,12 @@ FEOX_API int feox_open(const struct feox_options *options, struct feox_store **r
  */
 FEOX_API int feox_close(struct feox_store *store);
 
+/*
+ * The store will be closed soon: who opens it waits for that from now on, instead of being refused.
+ * It can be used as before. Needed only when something that takes long precedes feox_close().
+ */
+FEOX_API void feox_announce_close(struct feox_store *store);
+
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 enum feox_read_flag {

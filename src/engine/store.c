@@ -340,6 +340,12 @@ static int64_t pins(struct feox_store *store)
 	return sum;
 }
 
+FEOX_API void feox_announce_close(struct feox_store *store)
+{
+	if (store->persistent && !store->read_only)
+		fx_lock_closing(&store->lock);
+}
+
 FEOX_API int feox_close(struct feox_store *store)
 {
 	int err = 0;
@@ -348,8 +354,7 @@ FEOX_API int feox_close(struct feox_store *store)
 		return 0;
 	if (pins(store))
 		return -EBUSY;
-	if (store->persistent && !store->read_only)
-		fx_lock_closing(&store->lock);
+	feox_announce_close(store);
 	fx_sweeper_stop(store);
 	if (store->flusher)
 		err = fx_flusher_stop(store);

@@ -33,8 +33,9 @@ enum exit_code {
 	EXIT_MOUNT = 32
 };
 
-#define MESSAGE_MAX   512u
-#define PROGRESS_AT_S 1
+#define MESSAGE_MAX    512u
+#define PROGRESS_AT_S  1
+#define PATIENCE_TRIES 100u /* 2 s */
 
 /* What the child tells the parent: one of these, then end of file. */
 struct report {
@@ -129,6 +130,25 @@ static bool is_missing_device(const char *path)
 	       access(path, F_OK);
 }
 
+/*
+ * umount(8) may have returned before the daemon of the mount has seen it, and said that it closes:
+ * a moment's patience with a store that is in use.
+ */
+static int open_patiently(const struct feox_options *options, struct feox_store **ret_store,
+			  struct feox_diag *diag)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000000};
+	int err = -EBUSY;
+
+	for (unsigned int i = 0; i < PATIENCE_TRIES; i++) {
+		err = feox_open(options, ret_store, diag);
+		if (err != -EBUSY)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return err;
+}
+
 static int open_store(struct daemon *d, struct feox_store **ret_store)
 {
 	const struct fx_options *o = &d->options;
@@ -151,7 +171,7 @@ static int open_store(struct daemon *d, struct feox_store **ret_store)
 	options.progress = show_progress;
 	options.progress_ctx = d;
 	d->started = time(NULL);
-	err = feox_open(&options, ret_store, &diag);
+	err = open_patiently(&options, ret_store, &diag);
 	if (!err)
 		return 0;
 	return set_report(d, err == -EINVAL ? EXIT_USAGE : EXIT_MOUNT, "%s: %s", o->store,
@@ -191,7 +211,7 @@ static void detach(void)
 		close(fd);
 }
 
-static int serve(struct daemon *d, struct fx_fs *fs)
+static int serve(struct daemon *d, struct feox_store *store, struct fx_fs *fs)
 {
 	struct fx_session *session;
 	struct fx_text why;
@@ -203,6 +223,7 @@ static int serve(struct daemon *d, struct fx_fs *fs)
 	if (!d->options.foreground)
 		detach();
 	err = fx_session_serve(session);
+	feox_announce_close(store);
 	fx_fs_stop(fs);
 	fx_session_unmount(session);
 	if (fx_fs_destroy(fs))
@@ -220,7 +241,7 @@ static int start(struct daemon *d, struct feox_store *store)
 		return code;
 	if (fx_fs_create(store, &d->options, &fs))
 		return set_report(d, EXIT_SYSTEM, "out of memory");
-	code = serve(d, fs);
+	code = serve(d, store, fs);
 	if (d->report.code) /* it was never mounted */
 		fx_fs_destroy(fs);
 	return code;

@@ -85,6 +85,17 @@ umount "$mnt" 2>/dev/null || fusermount3 -u "$mnt"
 start # waits for the daemon that is closing
 same "still" last "$(cat "$mnt/last")"
 
+# regression: a daemon that had not seen yet that it was unmounted was no reason to wait
+pid=$(daemon_pid)
+kill -STOP "$pid"
+umount -l "$mnt" || fusermount3 -uz "$mnt"
+start &
+starting=$!
+refuse "it does not start meanwhile" timeout 0.5 tail --pid=$starting -f /dev/null
+kill -CONT "$pid"
+check "it starts then" wait $starting
+check "mounted again" mountpoint -q "$mnt"
+
 remount ro
 refuse "ro: no writing" sh -c "echo x >$mnt/x"
 same "ro: reading" last "$(cat "$mnt/last")"
