@@ -120,8 +120,9 @@ FEOX_API int feox_open(const struct feox_options *options, struct feox_store **r
 FEOX_API int feox_close(struct feox_store *store);
 
 /*
- * The store will be closed soon: who opens it waits for that from now on, instead of being refused.
- * It can be used as before. Needed only when something that takes long precedes feox_close().
+ * Say that the store is about to be closed: from now on a feox_open() of it by somebody else waits
+ * for that instead of being refused. For who has work of its own to finish before feox_close(),
+ * which says it too. The store is used as before. NULL is allowed.
  */
 FEOX_API void feox_announce_close(struct feox_store *store);
 

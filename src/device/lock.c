@@ -77,8 +77,9 @@ int fx_lock_acquire(struct fx_lock *lock, const char *path, bool read_only, unsi
 
 void fx_lock_closing(struct fx_lock *lock)
 {
-	if (lock->fd >= 0)
-		set(lock->fd, F_WRLCK, CLOSING);
+	/* Who opened it for reading only may not place a write lock (fcntl(2)). */
+	if (lock->fd >= 0 && set(lock->fd, F_WRLCK, CLOSING) == -EBADF)
+		set(lock->fd, F_RDLCK, CLOSING);
 }
 
 void fx_lock_release(struct fx_lock *lock)

@@ -15,8 +15,8 @@ struct fx_lock {
 };
 
 /*
- * -EBUSY: somebody else has it. When the owner is closing, waits for it at most wait_ms, woken by
- * the kernel when the lock goes.
+ * -EBUSY: somebody else has it. When the owner is closing, waits for it at most wait_ms, looking
+ * every 10 ms.
  */
 int fx_lock_acquire(struct fx_lock *lock, const char *path, bool read_only, unsigned int wait_ms);
 

@@ -342,7 +342,7 @@ static int64_t pins(struct feox_store *store)
 
 FEOX_API void feox_announce_close(struct feox_store *store)
 {
-	if (store->persistent && !store->read_only)
+	if (store && store->persistent)
 		fx_lock_closing(&store->lock);
 }
 

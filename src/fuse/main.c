@@ -9,9 +9,12 @@
 #include "session.h"
 
 #include "cleanup.h"
+#include "stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <mntent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -33,9 +36,12 @@ enum exit_code {
 	EXIT_MOUNT = 32
 };
 
-#define MESSAGE_MAX    512u
-#define PROGRESS_AT_S  1
-#define PATIENCE_TRIES 100u /* 2 s */
+#define MESSAGE_MAX   512u
+#define PROGRESS_AT_S 1
+
+/* umount(2) returns before the daemon hears of it, and so before it says that it is closing. */
+#define UNMOUNTED_GRACE_NS UINT64_C(5000000000)
+#define UNMOUNTED_POLL_NS  10000000L
 
 /* What the child tells the parent: one of these, then end of file. */
 struct report {
@@ -130,19 +136,32 @@ static bool is_missing_device(const char *path)
 	       access(path, F_OK);
 }
 
-/*
- * umount(8) may have returned before the daemon of the mount has seen it, and said that it closes:
- * a moment's patience with a store that is in use.
- */
-static int open_patiently(const struct feox_options *options, struct feox_store **ret_store,
+/* Does a mount show the store? A daemon that holds it and shows it no more is about to close it. */
+static bool is_mounted(const char *store)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "r");
+	struct mntent entry;
+	char line[2 * PATH_MAX];
+	bool found = false;
+
+	if (!mounts)
+		return true;
+	while (!found && getmntent_r(mounts, &entry, line, sizeof(line)))
+		found = strncmp(entry.mnt_type, "fuse.", 5) == 0 &&
+			strcmp(entry.mnt_fsname, store) == 0;
+	endmntent(mounts);
+	return found;
+}
+
+static int open_unmounted(const struct feox_options *options, struct feox_store **ret_store,
 			  struct feox_diag *diag)
 {
-	const struct timespec pause = {.tv_nsec = 20 * 1000000};
-	int err = -EBUSY;
+	uint64_t until_ns = fx_monotonic() + UNMOUNTED_GRACE_NS;
+	struct timespec pause = {.tv_nsec = UNMOUNTED_POLL_NS};
+	int err;
 
-	for (unsigned int i = 0; i < PATIENCE_TRIES; i++) {
-		err = feox_open(options, ret_store, diag);
-		if (err != -EBUSY)
+	while ((err = feox_open(options, ret_store, diag)) == -EBUSY) {
+		if (fx_monotonic() >= until_ns || is_mounted(options->path))
 			break;
 		nanosleep(&pause, NULL);
 	}
@@ -171,7 +190,7 @@ static int open_store(struct daemon *d, struct feox_store **ret_store)
 	options.progress = show_progress;
 	options.progress_ctx = d;
 	d->started = time(NULL);
-	err = open_patiently(&options, ret_store, &diag);
+	err = open_unmounted(&options, ret_store, &diag);
 	if (!err)
 		return 0;
 	return set_report(d, err == -EINVAL ? EXIT_USAGE : EXIT_MOUNT, "%s: %s", o->store,

@@ -61,6 +61,17 @@ check "stats.json" python3 -c "import json; assert json.load(open('$mnt/.feox/st
 check "config.json" python3 -c "import json; assert json.load(open('$mnt/.feox/config.json'))['store'] == '$store'"
 same "not listed" 0 "$(ls -A "$mnt" | grep -c feox)"
 
+# regression: mounting again at once was refused while the daemon had not heard of the umount yet
+if [ "$(id -u)" -eq 0 ]; then
+	pid=$(daemon_pid)
+	kill -STOP "$pid"
+	python3 -c "import ctypes, os; ctypes.CDLL(None).umount2(os.fsencode('$mnt'), 0)" # umount(8) asks the daemon
+	(sleep 0.3 && kill -CONT "$pid") &
+	start
+	wait $!
+	same "mounted again at once" v "$(cat "$mnt/k")"
+fi
+
 # SIGTERM flushes and unmounts.
 echo last >"$mnt/last"
 pid=$(daemon_pid)

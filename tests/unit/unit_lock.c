@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <time.h>
 
 static void one_owner(void **state)
 {
@@ -23,6 +24,14 @@ static void one_owner(void **state)
 	assert_int_equal(fx_lock_acquire(&two, f->path, true, 0), 0); /* readers share */
 	fx_lock_release(&one);
 	fx_lock_release(&two);
+}
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 struct waiting {
@@ -57,11 +66,29 @@ static void a_closing_owner_is_waited_for(void **state)
 	fx_lock_release(&w.lock);
 }
 
+/* regression: a store opened for reading never said that it was closing */
+static void a_closing_reader_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct fx_lock reader = {-1}, other = {-1};
+	int64_t before_ns, waited_ns;
+
+	close(open(f->path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(fx_lock_acquire(&reader, f->path, true, 0), 0);
+	fx_lock_closing(&reader);
+	before_ns = monotonic_ns();
+	assert_int_equal(fx_lock_acquire(&other, f->path, false, 50), -EBUSY);
+	waited_ns = monotonic_ns() - before_ns;
+	assert_true(waited_ns >= 50 * 1000000); /* it was waited for, not refused */
+	fx_lock_release(&reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_owner),
 		TEST(a_closing_owner_is_waited_for),
+		TEST(a_closing_reader_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
