@@ -53,7 +53,7 @@ struct feox_batch;
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
 enum feox_open_flag {
-	FEOX_OPEN_CREATE = 1 << 0,    /* make the store when the file is missing or empty */
+	FEOX_OPEN_CREATE = 1 << 0,    /* make the store when the file is missing or blank */
 	FEOX_OPEN_READ_ONLY = 1 << 1, /* never write to the file; excludes CREATE */
 	FEOX_OPEN_NO_URING = 1 << 2,  /* use pread(2)/pwrite(2) even where io_uring works */
 	FEOX_OPEN_NO_SWEEPER = 1 << 3 /* leave expired keys in memory until they are overwritten */
@@ -103,8 +103,9 @@ struct feox_diag {
  *
  * -ENOENT   the file is missing and CREATE was not given
  * -EBUSY    another process (or this one) has the store open for writing; a store that is being
- *	     closed is waited for, at most 60 s
- * -EUCLEAN  not a feox store, or damaged beyond what recovery may decide: diag says where
+ *	     closed is waited for, at most 60 s. Or the block device is mounted, or part of a volume
+ * -EUCLEAN  not a feox store, or damaged beyond what recovery may decide: diag says where. Only a
+ *	     blank file or device (nothing but zeros) is made a store
  * -ENOTSUP  written by a newer format version
  * -EINVAL   an option is out of range, or the separator is not the store's
  * -ENOSPC   a new file does not get its initial size

@@ -30,8 +30,13 @@ static int sync_directory(const char *path)
 static int open_fd(const char *path, unsigned int flags, int *ret_fd, bool *ret_created)
 {
 	int mode = flags & FX_DEVICE_READ_ONLY ? O_RDONLY : O_RDWR;
-	int fd = open(path, mode | O_CLOEXEC);
-	int err = 0;
+	struct stat st;
+	int fd, err = 0;
+
+	/* open(2): what O_EXCL means without O_CREAT is defined for block devices only. */
+	if ((flags & FX_DEVICE_EXCLUSIVE) && !stat(path, &st) && S_ISBLK(st.st_mode))
+		mode |= O_EXCL;
+	fd = open(path, mode | O_CLOEXEC);
 
 	*ret_created = false;
 	if (fd < 0 && errno == ENOENT && (flags & FX_DEVICE_CREATE)) {

@@ -69,6 +69,7 @@ struct fx_device_ops {
 /* What implementations begin with. */
 struct fx_device {
 	const struct fx_device_ops *ops;
+	int fd;	       /* of the file or block device; -1: there is none */
 	uint64_t size; /* bytes now; changed by resize only */
 	bool fixed;    /* a block device: cannot grow */
 	bool ragged;   /* a file whose last bytes do not fill a block: size leaves them out */
@@ -78,7 +79,9 @@ struct fx_device {
 enum fx_device_flag {
 	FX_DEVICE_CREATE = 1 << 0,
 	FX_DEVICE_READ_ONLY = 1 << 1,
-	FX_DEVICE_NO_URING = 1 << 2
+	FX_DEVICE_NO_URING = 1 << 2,
+	FX_DEVICE_EXCLUSIVE =
+		1 << 3 /* a block device that is mounted or part of a volume: -EBUSY */
 };
 
 /*
@@ -91,6 +94,14 @@ int fx_device_open(const char *path, unsigned int flags, struct fx_device **ret_
 /* The two, one by one; fd becomes the device's. */
 int fx_device_uring(int fd, struct fx_device **ret_device);
 int fx_device_posix(int fd, struct fx_device **ret_device);
+
+/*
+ * Is there a byte that is not 0, at or after from? 1: *ret_offset is the first one found; 0: none.
+ * A file is read as a whole, but for its holes. Of a block device over 64 MiB, which may take hours
+ * to read, the first and last 8 MiB and some 260 places between: wherever file systems, volume
+ * managers and RAIDs keep what they are known by, and a sample of the rest. -EIO. scan.c
+ */
+int fx_device_find_data(struct fx_device *device, uint64_t from, uint64_t *ret_offset);
 
 /* In memory, for tests and tools. Starts with size zero bytes, grows to max_size. */
 int fx_device_memory(uint64_t size, uint64_t max_size, struct fx_device **ret_device);

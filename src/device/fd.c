@@ -15,6 +15,7 @@ int fx_fd_inspect(struct fx_device *device, int fd)
 
 	if (fstat(fd, &st))
 		return -errno;
+	device->fd = fd;
 	if (S_ISREG(st.st_mode)) {
 		device->size = (uint64_t)st.st_size / FX_BLOCK * FX_BLOCK;
 		device->ragged = device->size != (uint64_t)st.st_size;

@@ -5,7 +5,8 @@
 
 #include "device.h"
 
-/* Set size and fixed from the descriptor. -ENOTBLK: neither a regular file nor a block device. */
+/* Set fd, size and fixed from the descriptor. -ENOTBLK: neither a regular file nor a block device.
+ */
 int fx_fd_inspect(struct fx_device *device, int fd);
 
 int fx_fd_read(int fd, void *buffer, size_t size, uint64_t offset);

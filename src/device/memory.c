@@ -134,6 +134,7 @@ int fx_device_memory(uint64_t size, uint64_t max_size, struct fx_device **ret_de
 	if (!d)
 		return -ENOMEM;
 	d->device.ops = &memory_ops;
+	d->device.fd = -1;
 	d->max_size = max_size;
 	d->tail = &d->done;
 	pthread_mutex_init(&d->mutex, NULL);

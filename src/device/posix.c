@@ -11,7 +11,6 @@
 
 struct posix_device {
 	struct fx_device device;
-	int fd;
 	unsigned int done_count;
 	struct fx_io *done, **tail; /* in order of submission */
 };
@@ -37,7 +36,7 @@ static int posix_submit(struct fx_device *device, struct fx_io *io)
 
 	if (d->done_count == FX_DEVICE_DEPTH_MAX)
 		return -EBUSY;
-	return complete(d, io, fx_fd_write(d->fd, io->buffer, io->size, io->offset));
+	return complete(d, io, fx_fd_write(d->device.fd, io->buffer, io->size, io->offset));
 }
 
 static int posix_submit_sync(struct fx_device *device, struct fx_io *io)
@@ -46,7 +45,7 @@ static int posix_submit_sync(struct fx_device *device, struct fx_io *io)
 
 	if (d->done_count == FX_DEVICE_DEPTH_MAX)
 		return -EBUSY;
-	return complete(d, io, fx_fd_sync(d->fd));
+	return complete(d, io, fx_fd_sync(d->device.fd));
 }
 
 static struct fx_io *posix_reap(struct fx_device *device)
@@ -65,17 +64,17 @@ static struct fx_io *posix_reap(struct fx_device *device)
 
 static int posix_read(struct fx_device *device, void *buffer, size_t size, uint64_t offset)
 {
-	return fx_fd_read(self(device)->fd, buffer, size, offset);
+	return fx_fd_read(device->fd, buffer, size, offset);
 }
 
 static int posix_resize(struct fx_device *device, uint64_t size)
 {
-	return fx_fd_resize(device, self(device)->fd, size);
+	return fx_fd_resize(device, device->fd, size);
 }
 
 static void posix_close(struct fx_device *device)
 {
-	close(self(device)->fd);
+	close(device->fd);
 	free(device);
 }
 
@@ -96,7 +95,6 @@ int fx_device_posix(int fd, struct fx_device **ret_device)
 
 	if (!d)
 		return -ENOMEM;
-	d->fd = fd;
 	d->tail = &d->done;
 	d->device.ops = &posix_ops;
 	err = fx_fd_inspect(&d->device, fd);

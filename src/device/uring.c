@@ -13,7 +13,6 @@
 struct uring_device {
 	struct fx_device device;
 	struct io_uring ring;
-	int fd;
 	unsigned int in_flight;
 	int broken; /* why the ring takes no more requests; 0: it does */
 };
@@ -93,7 +92,7 @@ static struct fx_io *uring_reap(struct fx_device *device)
 	if (err)
 		abort(); /* the ring is ours and intact: the kernel cannot refuse to wait */
 	io = io_uring_cqe_get_data(cqe);
-	io->result = fx_fd_finish(d->fd, io, cqe->res);
+	io->result = fx_fd_finish(d->device.fd, io, cqe->res);
 	io_uring_cqe_seen(&d->ring, cqe);
 	d->in_flight--;
 	return io;
@@ -101,12 +100,12 @@ static struct fx_io *uring_reap(struct fx_device *device)
 
 static int uring_read(struct fx_device *device, void *buffer, size_t size, uint64_t offset)
 {
-	return fx_fd_read(self(device)->fd, buffer, size, offset);
+	return fx_fd_read(device->fd, buffer, size, offset);
 }
 
 static int uring_resize(struct fx_device *device, uint64_t size)
 {
-	return fx_fd_resize(device, self(device)->fd, size);
+	return fx_fd_resize(device, device->fd, size);
 }
 
 static void uring_close(struct fx_device *device)
@@ -116,7 +115,7 @@ static void uring_close(struct fx_device *device)
 	while (uring_reap(device))
 		;
 	io_uring_queue_exit(&d->ring);
-	close(d->fd);
+	close(d->device.fd);
 	free(d);
 }
 
@@ -137,7 +136,6 @@ int fx_device_uring(int fd, struct fx_device **ret_device)
 
 	if (!d)
 		return -ENOMEM;
-	d->fd = fd;
 	d->device.ops = &uring_ops;
 	err = fx_fd_inspect(&d->device, fd);
 	if (!err)

@@ -18,10 +18,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define DEFAULT_INITIAL	       ((uint64_t)16 << 20)
 #define DEFAULT_GROW_MAX       ((uint64_t)1 << 30)
 #define DEFAULT_FLUSH_INTERVAL UINT64_C(100000000)
-#define MIN_SIZE	       ((uint64_t)1 << 20)
 #define FLUSH_INTERVAL_MAX     (UINT64_C(3600) * 1000000000)
 #define CLOSING_WAIT_MS	       60000u
 #define LOG_MAX		       512u
@@ -95,9 +93,9 @@ static int check_options(const struct feox_options *o, struct feox_diag *diag)
 			     ((o->separator | 32) >= 'a' && (o->separator | 32) <= 'z')))
 		return fx_diag(diag, -EINVAL,
 			       "the separator must be one punctuation byte other than %% = + .");
-	if (o->initial_size_bytes && o->initial_size_bytes < MIN_SIZE)
+	if (o->initial_size_bytes && o->initial_size_bytes < FX_STORE_SIZE_MIN)
 		return fx_diag(diag, -EINVAL, "a store has at least 1 MiB");
-	if (o->max_size_bytes && o->max_size_bytes < MIN_SIZE)
+	if (o->max_size_bytes && o->max_size_bytes < FX_STORE_SIZE_MIN)
 		return fx_diag(diag, -EINVAL, "a store's limit is at least 1 MiB");
 	return 0;
 }
@@ -143,44 +141,6 @@ static int create_memory(struct feox_store *store)
 	return err;
 }
 
-/*
- * Nothing but zeros where the superblocks would be: never used, or its making was cut short. A file
- * shorter than a block is somebody's text, not a store to be.
- */
-static bool is_blank(struct feox_store *store)
-{
-	static const uint8_t zeros[FX_SUPER_SIZE];
-	uint8_t block[FX_SUPER_SIZE];
-
-	if (store->device->size == 0)
-		return !store->device->ragged;
-	for (uint64_t i = 0; i < FX_DATA_START; i++)
-		if (store->device->size < (i + 1) * FX_BLOCK ||
-		    fx_device_read(store->device, block, sizeof(block), i * FX_BLOCK) ||
-		    memcmp(block, zeros, sizeof(block)) != 0)
-			return false;
-	return true;
-}
-
-static int create_store(struct feox_store *store, const struct feox_options *o,
-			struct feox_diag *diag)
-{
-	uint64_t size = or_default(o->initial_size_bytes, DEFAULT_INITIAL);
-	int err;
-
-	if (store->max_size && size > store->max_size)
-		size = store->max_size;
-	if (!store->device->fixed) {
-		err = store->device->ops->resize(store->device, fx_align_up(size, FX_BLOCK));
-		if (err)
-			return fx_diag(diag, err, "no room for %llu bytes: %s",
-				       (unsigned long long)size, strerror(-err));
-	} else if (store->device->size < MIN_SIZE) {
-		return fx_diag(diag, -EINVAL, "a store has at least 1 MiB");
-	}
-	return fx_store_format(store, store->separator, diag);
-}
-
 /* The device may not be read before the lock is held; and a file must exist to be locked. */
 static int open_device(struct feox_store *store, const struct feox_options *o,
 		       struct feox_diag *diag)
@@ -200,7 +160,10 @@ static int open_device(struct feox_store *store, const struct feox_options *o,
 			       err == -EBUSY ? "the store is in use by another process"
 					     : "cannot lock: %s",
 			       strerror(-err));
-	err = fx_device_open(o->path, flags & ~(unsigned int)FX_DEVICE_CREATE, &store->device);
+	flags &= ~(unsigned int)FX_DEVICE_CREATE;
+	/* Only now: an owner that is closing has it to the end, and is waited for. */
+	flags |= store->read_only ? 0 : FX_DEVICE_EXCLUSIVE;
+	err = fx_device_open(o->path, flags, &store->device);
 	return err ? fx_diag(diag, err, "cannot open: %s", strerror(-err)) : 0;
 }
 
@@ -209,12 +172,14 @@ static int open_persistent(struct feox_store *store, const struct feox_options *
 {
 	int err = open_device(store, o, diag);
 
-	if (err)
+	if (!err)
+		err = fx_store_is_blank(store, diag);
+	if (err < 0)
 		return err;
-	if (is_blank(store)) {
+	if (err) {
 		if (!(o->flags & FEOX_OPEN_CREATE))
 			return fx_diag(diag, -EUCLEAN, "not a feox store (empty)");
-		err = create_store(store, o, diag);
+		err = fx_store_create(store, o, diag);
 	} else {
 		uint64_t begin = fx_monotonic_ns();
 

@@ -19,7 +19,7 @@
  *   pack.c      records -> extents
  *   disk_write.c, disk_read.c   writes in flight; reading extents
  *   journal_chain.c  where the next journal record goes; checkpoints; superblocks
- *   format.c    a fresh store
+ *   create.c    making a store where there is nothing; format.c: what is written then
  *   recovery.c  superblock and journal -> the map; load.c: extents -> the indexes
  *   sweeper.c   removes expired keys
  *   stats.c     numbers
@@ -46,6 +46,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define FX_STORE_SIZE_MIN   ((uint64_t)1 << 20) /* bytes */
 #define FX_VERSION_SHARDS   64u
 #define FX_VERSION_MAX	    ((uint64_t)INT64_MAX)
 #define FX_VERSION_AHEAD_NS (UINT64_C(60) * 1000000000) /* ceiling above the clock */
@@ -153,8 +154,17 @@ int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result
  */
 int fx_flusher_make_room(struct feox_store *store, uint64_t bytes);
 
-/* ---- recovery.c, journal_chain.c: before the flusher runs ---------------------------------------
+/* ---- create.c, format.c, recovery.c: before the flusher runs ------------------------------------
  */
+
+/*
+ * May store->device become a store? 1: nobody can miss what is on it; 0: it begins with something,
+ * which recovery knows or refuses; -EUCLEAN: it does not, but holds data; -EIO.
+ */
+int fx_store_is_blank(struct feox_store *store, struct feox_diag *diag);
+
+/* Give a blank store->device its first size and write a fresh store onto it. */
+int fx_store_create(struct feox_store *store, const struct feox_options *o, struct feox_diag *diag);
 
 /* Write a fresh store onto store->device (superblocks and an empty chain), and set the map up. */
 int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag);
