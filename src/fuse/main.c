@@ -299,8 +299,14 @@ static int make_absolute(struct daemon *d, char **store, char **mountpoint)
 
 		if (!cwd || asprintf(store, "%s/%s", cwd, d->options.store) < 0)
 			return set_report(d, EXIT_SYSTEM, "out of memory");
+		if (strcmp(d->options.fsname, d->options.store) == 0) { /* it was not given */
+			free(d->options.fsname);
+			d->options.fsname = strdup(*store);
+		}
 		d->options.store = *store;
 	}
+	if (!d->options.fsname)
+		return set_report(d, EXIT_SYSTEM, "out of memory");
 	return 0;
 }
 

@@ -72,6 +72,13 @@ if [ "$(id -u)" -eq 0 ]; then
 	same "mounted again at once" v "$(cat "$mnt/k")"
 fi
 
+# regression: a relative path of the store was shown as it was by mount(8) and df(1)
+mkdir "$dir/mnt3"
+(cd "$dir" && "$FEOXFS" relative.feox mnt3) || bad "relative paths"
+same "absolute source" "$dir/relative.feox" "$(findmnt -no SOURCE "$dir/mnt3")"
+expect 32 "in use" "$FEOXFS" "$dir/relative.feox" "$dir/mnt2"
+fusermount3 -u "$dir/mnt3"
+
 # SIGTERM flushes and unmounts.
 echo last >"$mnt/last"
 pid=$(daemon_pid)
