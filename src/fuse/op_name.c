@@ -165,22 +165,33 @@ void fx_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 /* ---- RMDIR ----------------------------------------------------------------------------------- */
 
+/*
+ * Whether `%=.` is a file in the directory: its own key, which may itself be a marker (that of D,
+ * when the directory is D/%=), and is no file then while it is empty. 1, 0, or an error.
+ */
+static int has_self(struct fx_fs *fs, const struct fx_key *base)
+{
+	struct feox_stat self;
+	int rc = feox_stat(fs->store, base->data, base->size - 1, NULL, 0, &self);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	return self.size || !fx_key_is_marker(fs, base->data, base->size - 1);
+}
+
 int fx_directory_is_empty(struct fx_fs *fs, const struct fx_found *found, unsigned int nowait)
 {
 	bool keyed = found->kind != FX_NAME_CONTINUATION;
 	uint64_t expiry_ns, version;
-	struct feox_stat self;
-	int rc;
+	int rc = 0;
 
 	if (keyed && found->recorded && found->meta.stat.size)
 		return -ENOTEMPTY; /* the file %= */
-	if (keyed) {		   /* the file %=. */
-		rc = feox_stat(fs->store, found->key.data, found->key.size - 1, NULL, 0, &self);
-		if (rc != -ENOENT)
-			return rc < 0 ? rc : -ENOTEMPTY;
-	}
-	rc = fx_any_below(fs, found->key.data, found->key.size, keyed, nowait, &expiry_ns,
-			  &version);
+	if (keyed)
+		rc = has_self(fs, &found->key);
+	if (!rc)
+		rc = fx_any_below(fs, found->key.data, found->key.size, keyed, nowait, &expiry_ns,
+				  &version);
 	return rc > 0 ? -ENOTEMPTY : rc;
 }
 

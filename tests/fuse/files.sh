@@ -59,6 +59,18 @@ refuse "rmdir of a file" rmdir a
 refuse "rm of a directory" rm d
 refuse "a file as a directory" sh -c 'echo >a/b'
 
+# regression: a directory of the empty name counted its parent's empty marker as a file in it
+mkdir -p e/%=/%= %=
+check "rmdir %= below %=" rmdir e/%=/%=
+check "rmdir %=" rmdir e/%=
+check "rmdir %= in the root" rmdir %=
+mkdir e/%=
+echo value >e/%=/%=.
+refuse "rmdir of %= with the marker's value in it" rmdir e/%=
+check "rm of the marker's value" rm e/%=/%=.
+check "rmdir %= again" rmdir e/%=
+check "rmdir of what had it" rmdir e
+
 # mv
 echo moved >m1
 mv m1 m2
