@@ -3,8 +3,9 @@
  * attr.c - the metadata blob: a version byte, then fields of tag (1 byte), size (LEB128), bytes.
  *
  * Numbers are little-endian with their leading zero bytes left out. Times are a zigzag count of
- * nanoseconds; ctime and atime that equal mtime are one tag without bytes. The xattrs are one
- * field: name NUL, u32 size, value, one after another. An unknown tag is kept as it is.
+ * nanoseconds; ctime and atime that equal mtime have no bytes, so one that does not and is 0 has a
+ * byte. The xattrs are one field: name NUL, u32 size, value, one after another. An unknown tag is
+ * kept as it is.
  */
 #include "attr.h"
 
@@ -79,10 +80,9 @@ static size_t number_size(uint64_t v)
 	return bytes;
 }
 
-static uint8_t *put_number(uint8_t *at, uint8_t tag, uint64_t v)
+/* As n bytes. */
+static uint8_t *put_number(uint8_t *at, uint8_t tag, uint64_t v, size_t n)
 {
-	size_t n = number_size(v);
-
 	*at++ = tag;
 	at = put_size(at, n);
 	for (size_t i = 0; i < n; i++, v >>= 8)
@@ -99,8 +99,18 @@ static uint64_t get_number(const uint8_t *at, size_t size)
 	return v;
 }
 
-static uint64_t pack_time(struct timespec t)
+struct timespec fx_time_clamp(struct timespec t)
 {
+	if (t.tv_sec >= FX_TIME_MAX_S)
+		return (struct timespec){.tv_sec = FX_TIME_MAX_S};
+	if (t.tv_sec < FX_TIME_MIN_S)
+		return (struct timespec){.tv_sec = FX_TIME_MIN_S};
+	return t;
+}
+
+static uint64_t pack_time(struct timespec time)
+{
+	struct timespec t = fx_time_clamp(time);
 	int64_t ns = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 
 	return (uint64_t)ns << 1 ^ (ns < 0 ? UINT64_MAX : 0);
@@ -156,8 +166,7 @@ static size_t collect(const struct fx_attr *a, struct number numbers[8])
 	return count;
 }
 
-/* atime or ctime that repeats mtime needs no bytes. mtime comes first, and is not 1970's first ns.
- */
+/* atime or ctime that repeats mtime needs no bytes. mtime comes first. */
 static bool repeats_mtime(const struct fx_attr *a, uint8_t tag)
 {
 	if (!(a->set & FX_ATTR_MTIME))
@@ -166,14 +175,23 @@ static bool repeats_mtime(const struct fx_attr *a, uint8_t tag)
 	       (tag == TAG_CTIME && same_time(a->ctime, a->mtime));
 }
 
+/* Bytes of a field; a time of no bytes would say "as mtime". */
+static size_t field_size(const struct fx_attr *a, const struct number *number)
+{
+	size_t n = number_size(number->value);
+
+	if (repeats_mtime(a, number->tag))
+		return 0;
+	return !n && (number->tag == TAG_ATIME || number->tag == TAG_CTIME) ? 1 : n;
+}
+
 size_t fx_attr_size(const struct fx_attr *attr)
 {
 	struct number numbers[8];
 	size_t count = collect(attr, numbers), size = 1;
 
 	for (size_t i = 0; i < count; i++)
-		size += 2 +
-			(repeats_mtime(attr, numbers[i].tag) ? 0 : number_size(numbers[i].value));
+		size += 2 + field_size(attr, &numbers[i]);
 	if (attr->xattrs_size)
 		size += 1 + size_size(attr->xattrs_size) + attr->xattrs_size;
 	return size + attr->unknown_size;
@@ -186,14 +204,9 @@ size_t fx_attr_encode(const struct fx_attr *attr, void *blob)
 	uint8_t *at = blob;
 
 	*at++ = BLOB_VERSION;
-	for (size_t i = 0; i < count; i++) {
-		if (repeats_mtime(attr, numbers[i].tag)) {
-			*at++ = numbers[i].tag;
-			*at++ = 0;
-		} else {
-			at = put_number(at, numbers[i].tag, numbers[i].value);
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		at = put_number(at, numbers[i].tag, numbers[i].value,
+				field_size(attr, &numbers[i]));
 	if (attr->xattrs_size) {
 		*at++ = TAG_XATTRS;
 		at = put_size(at, attr->xattrs_size);

@@ -16,6 +16,10 @@
 
 #define FX_XATTR_TOTAL_MAX ((size_t)64 * 1024) /* names and values of one file's user xattrs */
 
+/* Seconds since 1970 of the times that 64 bits of nanoseconds hold: 1677-09-21 to 2262-04-11. */
+#define FX_TIME_MIN_S INT64_C(-9223372036)
+#define FX_TIME_MAX_S INT64_C(9223372036)
+
 enum fx_attr_field {
 	FX_ATTR_MODE = 1 << 0, /* type and permissions */
 	FX_ATTR_UID = 1 << 1,
@@ -45,6 +49,10 @@ struct fx_attr {
 
 /* -EUCLEAN: not a blob of ours; *ret_attr is then empty. size 0 is an empty blob. */
 int fx_attr_decode(const void *blob, size_t size, struct fx_attr *ret_attr);
+
+/* The time that is stored for time: itself, or the bound it lies beyond (as s_time_max in Linux).
+ */
+struct timespec fx_time_clamp(struct timespec time);
 
 /* Bytes fx_attr_encode() needs. */
 size_t fx_attr_size(const struct fx_attr *attr);

@@ -152,9 +152,11 @@ static void set_asked(const struct fx_call *call, mode_t type, struct fx_attr *a
 		attr->set |= FX_ATTR_GID;
 	}
 	if (flags & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))
-		attr->atime = flags & FUSE_SET_ATTR_ATIME_NOW ? attr->ctime : asked->st_atim;
+		attr->atime = flags & FUSE_SET_ATTR_ATIME_NOW ? attr->ctime
+							      : fx_time_clamp(asked->st_atim);
 	if (flags & FX_SET_MTIME)
-		attr->mtime = flags & FUSE_SET_ATTR_MTIME_NOW ? attr->ctime : asked->st_mtim;
+		attr->mtime = flags & FUSE_SET_ATTR_MTIME_NOW ? attr->ctime
+							      : fx_time_clamp(asked->st_mtim);
 }
 
 static int set_record(struct fx_call *call)

@@ -112,6 +112,13 @@ chmod 640 a
 same "chmod" 640 "$(stat -c %a a)"
 touch -d '2001-02-03 04:05:06.789' a
 same "touch" "2001-02-03 04:05:06.789000000" "$(TZ=UTC stat -c %y a | cut -c1-29)"
+# regression: 2300 was shown as 1715, an atime of 0 as the mtime
+touch -d '2300-01-01 00:00:00' far
+same "as late as can be" "2262-04-11 23:47:16.000000000" "$(TZ=UTC stat -c %y far | cut -c1-29)"
+touch -m -d '1600-01-01 00:00:00' far
+same "as early as can be" "1677-09-21 00:12:44.000000000" "$(TZ=UTC stat -c %y far | cut -c1-29)"
+touch -a -d @0 far
+same "an atime of 0" 0 "$(stat -c %X far)"
 touch new-by-touch
 check "touch makes" test -f new-by-touch
 if [ "$(id -u)" -eq 0 ]; then
