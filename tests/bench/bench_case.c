@@ -133,6 +133,10 @@ static size_t count_of(const struct round *round, enum bench_workload workload)
 	case BENCH_RANGE:
 	case BENCH_KEYS:
 		return round->ops / BENCH_SCAN + round->c->threads;
+	case BENCH_TWO_LOADS:
+	case BENCH_TWO_LOADS_4K:
+		/* It does not depend on the size of values. */
+		return round->options->ops ? round->ops : OPS;
 	default:
 		return round->ops;
 	}

@@ -99,9 +99,10 @@ struct bench_engine {
 	/* At most BENCH_SCAN items from key on, each handed to bench_scan_item(). */
 	int (*scan)(void *thread, const void *key, size_t key_size, bool keys_only,
 		    struct bench_scan *scan);
-	/* The limit's only call: count times two dependent loads, in huge pages or in 4 KiB pages.
-	 */
-	int (*two_loads)(void *thread, size_t count, bool huge);
+	/* The limit's only calls: have the table in huge or in 4 KiB pages, then count times two
+	 * dependent loads from it. */
+	int (*make_table)(void *db, bool huge);
+	int (*two_loads)(void *thread, size_t count);
 };
 
 extern const struct bench_engine bench_feox;

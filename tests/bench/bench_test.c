@@ -13,7 +13,9 @@
 #include "bench_report.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define KEYS	    1000
 #define COUNT	    2500
@@ -316,6 +318,100 @@ static void names_are_found(void **state)
 	assert_int_equal(bench_peer_find(""), BENCH_PEERS);
 }
 
+/* ---- Engines' processes ---------------------------------------------------------------------- */
+
+static int open_well(const struct bench_setup *unused, void **ret_db)
+{
+	static struct fake fake;
+
+	*ret_db = &fake;
+	return 0;
+}
+
+static int open_badly(const struct bench_setup *unused, void **ret_db)
+{
+	return -ENOMEM;
+}
+
+static int open_and_exit(const struct bench_setup *unused, void **ret_db)
+{
+	_exit(3);
+}
+
+static int open_and_die(const struct bench_setup *unused, void **ret_db)
+{
+	return raise(SIGKILL);
+}
+
+static int start(struct bench_remote *remote, struct bench_engine *engine,
+		 int (*open)(const struct bench_setup *, void **))
+{
+	static struct bench_sequence sequence;
+	struct bench_peer peer = {"fake", engine, NULL};
+
+	*engine = fake_engine;
+	engine->open = open;
+	if (!sequence.entries)
+		assert_int_equal(bench_sequence_create(&sequence, KEYS + COUNT), 0);
+	bench_sequence_shuffled(&sequence, KEYS, KEYS, 1);
+	return bench_remote_start(remote, &peer, &setup, &sequence);
+}
+
+static char state_of(const struct bench_remote *remote)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)remote->pid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+	fclose(file);
+	return state;
+}
+
+static void a_process_runs_only_when_asked(void **state)
+{
+	struct bench_engine engine;
+	struct bench_remote remote;
+	struct bench_reply reply = {0};
+
+	assert_int_equal(start(&remote, &engine, open_well), 0);
+	assert_int_equal(state_of(&remote), 'T');
+	assert_int_equal(bench_remote_ask(&remote, "open", &reply), 0);
+	assert_int_equal(bench_remote_ask(&remote, "run insert 1000", &reply), 0);
+	assert_int_equal(reply.operations, KEYS);
+	assert_int_equal(reply.check, (uint64_t)KEYS * (KEYS - 1) / 2);
+	assert_int_equal(state_of(&remote), 'T');
+	assert_int_equal(bench_remote_ask(&remote, "run sweep 1000", &reply), -EPROTO);
+	assert_string_equal(remote.error, "sweep: Operation not supported");
+	bench_remote_end(&remote);
+	assert_int_equal(remote.pid, 0);
+}
+
+static void a_process_that_fails_says_why(void **state)
+{
+	static const struct {
+		int (*open)(const struct bench_setup *, void **);
+		const char *error;
+	} cases[] = {
+		{open_badly, "opening a store: Cannot allocate memory"},
+		{open_and_exit, "ended with status 3"},
+		{open_and_die, "killed by signal 9 (Killed)"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bench_engine engine;
+		struct bench_remote remote;
+		struct bench_reply reply;
+
+		assert_int_equal(start(&remote, &engine, cases[i].open), 0);
+		assert_int_equal(bench_remote_ask(&remote, "open", &reply), -EPROTO);
+		assert_string_equal(remote.error, cases[i].error);
+		bench_remote_end(&remote);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +425,8 @@ int main(void)
 		cmocka_unit_test(wrong_values_are_noticed),
 		cmocka_unit_test(lost_writes_are_noticed),
 		cmocka_unit_test(names_are_found),
+		cmocka_unit_test(a_process_runs_only_when_asked),
+		cmocka_unit_test(a_process_that_fails_says_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,12 @@ static int run_workload(struct worker *worker, const char *name, size_t count)
 		return say_error(worker, name, -ENOTSUP);
 	if (workload == BENCH_SWEEP)
 		return run_sweep(worker, count);
+	if (worker->engine->make_table) {
+		int err = worker->engine->make_table(worker->db, workload == BENCH_TWO_LOADS);
+
+		if (err)
+			return say_error(worker, name, err);
+	}
 	if (bench_workload_prepare(workload))
 		bench_pool_run(&worker->pool, bench_workload_prepare(workload), count, &run);
 	if (!run.failures)

@@ -215,24 +215,14 @@ static void loop_keys(struct bench_thread *thread)
 
 /* ---- The physical limit ---------------------------------------------------------------------- */
 
-static void two_loads(struct bench_thread *thread, bool huge)
+static void loop_two_loads(struct bench_thread *thread)
 {
 	size_t count = thread->share.to - thread->share.from;
-	int err = thread->engine->two_loads(thread->state, count, huge);
+	int err = thread->engine->two_loads(thread->state, count);
 
 	if (err)
 		fail(thread, err);
 	thread->operations = count;
-}
-
-static void loop_two_loads(struct bench_thread *thread)
-{
-	two_loads(thread, true);
-}
-
-static void loop_two_loads_4k(struct bench_thread *thread)
-{
-	two_loads(thread, false);
 }
 
 /* ---- The table ------------------------------------------------------------------------------- */
@@ -255,7 +245,7 @@ static const struct {
 	[BENCH_DELETE] = {"delete", loop_delete, NULL},
 	[BENCH_SWEEP] = {"sweep", NULL, NULL},
 	[BENCH_TWO_LOADS] = {"two_loads", loop_two_loads, NULL},
-	[BENCH_TWO_LOADS_4K] = {"two_loads_4k", loop_two_loads_4k, NULL},
+	[BENCH_TWO_LOADS_4K] = {"two_loads_4k", loop_two_loads, NULL},
 };
 
 const char *bench_workload_name(enum bench_workload workload)

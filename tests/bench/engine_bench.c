@@ -128,7 +128,7 @@ static int run_case(struct bench_case *c, const struct bench_options *options,
 			c->samples[peer][BENCH_INSERT].count = 0;
 	if (options->json)
 		bench_report_json(stdout, c);
-	else
+	else if (c->reps)
 		bench_report_table(stdout, c);
 	return err;
 }
@@ -180,6 +180,7 @@ int main(int argc, char **argv)
 	if (rmdir(dir))
 		fprintf(stderr, "engine_bench: %s is left behind: %s\n", dir, strerror(errno));
 	if (err)
-		fprintf(stderr, "engine_bench: %s\n", strerror(-err));
+		fprintf(stderr, "engine_bench: %s\n",
+			err == -EINTR ? "interrupted" : strerror(-err));
 	return err || failures ? 1 : 0;
 }

@@ -4,8 +4,8 @@
  * the caches, of which the second needs the first one's result (bucket, then record).
  *
  * The table is as large as the engine's resident memory: cache lines, each holding the number of
- * the next, in one random cycle over all of them. Twice: in huge pages where the kernel gives them,
- * and in 4 KiB pages. Every thread walks from a place of its own.
+ * the next, in one random cycle over all of them; in huge pages where the kernel gives them, and
+ * then in 4 KiB pages. Every thread walks from a place of its own.
  */
 #include "bench_engine.h"
 #include "bench_memory.h"
@@ -23,31 +23,18 @@
 
 struct limit {
 	size_t lines;
-	unsigned char *huge, *small; /* the same table twice */
-	uint32_t threads_begun;	     /* atomic; orders nothing */
+	uint32_t *order; /* order[i] follows line i */
+	unsigned char *table;
+	void *mapping;	    /* what table is in; NULL: there is none yet */
+	bool huge;	    /* in huge pages, as far as the kernel had any */
+	unsigned int walks; /* walkers so far; atomic, orders nothing */
 };
 
-/* One walker. Its position is kept, so that no two runs read the same lines again. */
+/* One walker. Its place is kept, so that no two runs read the same lines again. */
 struct walker {
 	const struct limit *limit;
-	uint64_t huge_at, small_at; /* byte offsets */
+	uint64_t at; /* byte offset */
 };
-
-/* Bytes of memory aligned to a huge page, to be had in pages as advised. */
-static int map_lines(unsigned char **ret_lines, size_t bytes, int advice)
-{
-	void *mapping = mmap(NULL, bytes + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uintptr_t start;
-
-	if (mapping == MAP_FAILED)
-		return -errno;
-	start = ((uintptr_t)mapping + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
-	/* A kernel without transparent huge pages refuses: the table is in small pages then. */
-	madvise((void *)start, bytes, advice);
-	*ret_lines = (unsigned char *)start;
-	return 0;
-}
 
 /* order: one cycle through all lines, order[i] follows i (Sattolo). */
 static void make_cycle(uint32_t *order, size_t lines)
@@ -65,48 +52,75 @@ static void make_cycle(uint32_t *order, size_t lines)
 	}
 }
 
-static void fill(unsigned char *table, const uint32_t *order, size_t lines)
+/* Room for the table, aligned to a huge page, in pages as advised. */
+static int map_table(struct limit *limit, bool huge)
 {
-	for (size_t i = 0; i < lines; i++) {
-		uint64_t next = (uint64_t)order[i] * LINE_BYTES;
+	size_t bytes = limit->lines * LINE_BYTES;
+	void *mapping = mmap(NULL, bytes + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uintptr_t start;
 
-		memcpy(table + i * LINE_BYTES, &next, sizeof(next));
-	}
+	if (mapping == MAP_FAILED)
+		return -errno;
+	start = ((uintptr_t)mapping + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
+	/* A kernel without transparent huge pages refuses: the table is in small pages then. */
+	madvise((void *)start, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	limit->mapping = mapping;
+	limit->table = (unsigned char *)start;
+	limit->huge = huge;
+	return 0;
 }
 
 static void warn_small_pages(size_t bytes)
 {
 	struct bench_memory memory = {0};
 
-	if (!bench_memory_read(&memory) && memory.huge_bytes < bytes / 2)
+	if (bytes >= 2 * HUGE_PAGE_BYTES && !bench_memory_read(&memory) &&
+	    memory.huge_bytes < bytes / 2)
 		fprintf(stderr, "engine_bench: limit: no huge pages from the kernel, "
 				"two_loads is measured in small ones\n");
+}
+
+static int make_table(void *db, bool huge)
+{
+	struct limit *limit = db;
+	int err;
+
+	if (limit->mapping && limit->huge == huge)
+		return 0;
+	/* Never both: with ten million keys each has gigabytes. */
+	if (limit->mapping)
+		munmap(limit->mapping, limit->lines * LINE_BYTES + HUGE_PAGE_BYTES);
+	limit->mapping = NULL;
+	err = map_table(limit, huge);
+	if (err)
+		return err;
+	for (size_t i = 0; i < limit->lines; i++) {
+		uint64_t next = (uint64_t)limit->order[i] * LINE_BYTES;
+
+		memcpy(limit->table + i * LINE_BYTES, &next, sizeof(next));
+	}
+	if (huge)
+		warn_small_pages(limit->lines * LINE_BYTES);
+	return 0;
 }
 
 static int limit_open(const struct bench_setup *setup, void **ret_db)
 {
 	struct limit *limit = calloc(1, sizeof(*limit));
 	size_t lines = setup->table_bytes / LINE_BYTES;
-	size_t bytes = lines * LINE_BYTES;
-	uint32_t *order = malloc(lines * sizeof(*order));
-	int err = limit && order ? 0 : -ENOMEM;
 
-	if (!err) {
-		limit->lines = lines;
-		err = map_lines(&limit->huge, bytes, MADV_HUGEPAGE);
+	if (!limit)
+		return -ENOMEM;
+	limit->lines = lines;
+	limit->order = malloc(lines * sizeof(*limit->order));
+	if (!limit->order) {
+		free(limit);
+		return -ENOMEM;
 	}
-	if (!err)
-		err = map_lines(&limit->small, bytes, MADV_NOHUGEPAGE);
-	if (!err) {
-		make_cycle(order, lines);
-		fill(limit->huge, order, lines);
-		if (bytes >= 2 * HUGE_PAGE_BYTES)
-			warn_small_pages(bytes);
-		fill(limit->small, order, lines);
-		*ret_db = limit;
-	}
-	free(order);
-	return err;
+	make_cycle(limit->order, lines);
+	*ret_db = limit;
+	return 0;
 }
 
 static int thread_begin(void *db, void **ret_thread)
@@ -118,24 +132,22 @@ static int thread_begin(void *db, void **ret_thread)
 	if (!walker)
 		return -ENOMEM;
 	/* Any place will do, as long as it is another one for each thread. */
-	state = __atomic_add_fetch(&limit->threads_begun, 1, __ATOMIC_RELAXED);
+	state = __atomic_add_fetch(&limit->walks, 1, __ATOMIC_RELAXED);
 	walker->limit = limit;
-	walker->huge_at = bench_random(&state) % limit->lines * LINE_BYTES;
-	walker->small_at = walker->huge_at;
+	walker->at = bench_random(&state) % limit->lines * LINE_BYTES;
 	*ret_thread = walker;
 	return 0;
 }
 
-static int two_loads(void *thread, size_t count, bool huge)
+static int two_loads(void *thread, size_t count)
 {
 	struct walker *walker = thread;
-	const unsigned char *lines = huge ? walker->limit->huge : walker->limit->small;
-	uint64_t *place = huge ? &walker->huge_at : &walker->small_at;
-	uint64_t at = *place;
+	const unsigned char *table = walker->limit->table;
+	uint64_t at = walker->at;
 
 	for (size_t i = 0; i < 2 * count; i++)
-		at = *(const volatile uint64_t *)(lines + at);
-	*place = at;
+		at = *(const volatile uint64_t *)(table + at);
+	walker->at = at;
 	return 0;
 }
 
@@ -143,5 +155,6 @@ const struct bench_engine bench_limit = {
 	.name = "limit",
 	.open = limit_open,
 	.thread_begin = thread_begin,
+	.make_table = make_table,
 	.two_loads = two_loads,
 };
