@@ -11,6 +11,8 @@
  *   LIVE(old) -- delete --> TOMB(t) -- order dropped and delete durable --> (empty)
  *   any of LIVE, TOMB, (empty) <-- batch.c --> INTENT
  *
+ * tests/model/key_protocol.pml is the model of this, searched whole by spin(1).
+ *
  * Invariants
  *  C1 A key in state LIVE is in the ordered index: it was added under PENDING, and
  *     fx_tombstone_unlink() drops it under the leaf's lock only while the slot still has the very
