@@ -46,6 +46,11 @@ extern "C" {
 #define FEOX_DIAG_MAX	       ((size_t)256)	   /* bytes of a diagnostic text, with its NUL */
 #define FEOX_TIME_MAX	       (INT64_MAX)	   /* latest expiry, ns since 1970 */
 
+#define FEOX_JSON_DEPTH_MAX	  512u		      /* containers in containers of a JSON text */
+#define FEOX_PATCH_MAX		  ((size_t)64 << 20)  /* bytes in a JSON Patch */
+#define FEOX_PATCH_OPERATIONS_MAX ((size_t)65536)     /* operations in a JSON Patch */
+#define FEOX_PATCH_WORK_MAX	  (UINT64_C(4) << 30) /* bytes walked and moved by all of them */
+
 struct feox_store;
 struct feox_iter;
 struct feox_batch;
