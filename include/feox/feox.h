@@ -194,8 +194,10 @@ enum feox_write_flag {
 	FEOX_IF_ABSENT = 1 << 4,     /* batches: leave a present key as it is, without failing */
 	FEOX_KEEP_EXPIRY = 1 << 5,   /* keep the expiry of the value that is replaced */
 	FEOX_KEEP_METADATA = 1 << 6, /* keep the metadata of the value that is replaced */
-	FEOX_RESERVED = 1 << 7	     /* the caller holds a feox_reserve() of at least this value's
+	FEOX_RESERVED = 1 << 7,	     /* the caller holds a feox_reserve() of at least this value's
 				      * size: there is room; it stays the caller's to give back */
+	FEOX_SET_EXPIRY = 1 << 11    /* feox_add(): expiry_ns also for a key that is
+				      * present, instead of keeping what it has */
 };
 
 /* How to write; NULL stands for all zero. Fields without their flag are ignored. */
@@ -239,6 +241,34 @@ FEOX_API int feox_set_expiry(struct feox_store *store, const void *key, size_t k
 FEOX_API int feox_set_metadata(struct feox_store *store, const void *key, size_t key_size,
 			       const void *metadata, size_t metadata_size,
 			       const struct feox_write_options *options);
+
+/*
+ * Compare and swap by value: set key to value if its value is expected, byte by byte, in one atomic
+ * step. Everything else as feox_put(), but FEOX_CREATE is -EINVAL. -ENOENT the key is absent;
+ * -ECANCELED it has another value. (FEOX_IF_VERSION compares without the old value at hand, and
+ * notices that a value has changed and changed back.)
+ */
+FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size,
+		      const void *expected, size_t expected_size, const void *value,
+		      size_t value_size, const struct feox_write_options *options,
+		      struct feox_write_result *ret_result);
+
+/*
+ * Add delta to the number that key's value is, in one atomic step: of any number of concurrent
+ * calls none is lost. The value is decimal text of a signed 64-bit number, with a minus sign or
+ * none and without leading zeros, as "-17"; one newline behind it is allowed and kept. An absent
+ * key counts as "0". *ret_number is the sum; it and ret_result may be NULL.
+ *
+ * A key that is present keeps its metadata, and its expiry unless FEOX_SET_EXPIRY is given; a new
+ * one gets those of options. Flags: FEOX_NOWAIT, FEOX_CREATE, FEOX_REPLACE, FEOX_IF_VERSION,
+ * FEOX_RESERVED, FEOX_SET_EXPIRY; FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying.
+ *
+ * -EINVAL the value is no such text; -ERANGE the sum is beyond 64 bits; -EEXIST, -ENOENT,
+ * -ECANCELED see the flags; -ENOSPC, -EAGAIN as feox_put(). On any failure nothing has changed.
+ */
+FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size, int64_t delta,
+		      const struct feox_write_options *options, int64_t *ret_number,
+		      struct feox_write_result *ret_result);
 
 enum feox_rename_flag {
 	/* FEOX_NOWAIT (1 << 0) and FEOX_IF_VERSION (of the target) are allowed too. */

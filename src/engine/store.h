@@ -7,6 +7,7 @@
  *   commit.c    fx_commit(), the one way in for a change of a single key
  *   grant.c     version and room for a change; tombstone.c: the end of a deleted key
  *   write.c     put, delete, set_expiry, set_metadata: what the change is, then fx_commit()
+ *   counter.c   feox_add, feox_cas: the same, from what the key has now
  *   json_text.c, json_walk.c   JSON as text: checking it, finding the way in it
  *   json_compare.c, json_number.c   equality of values
  *   json_pointer.c, json_document.c, json_edit.c   places in a text, changes there

@@ -72,8 +72,7 @@ void fx_content_of(struct fx_record *record, struct fx_content *ret_content)
 		ret_content->large = atomic_load_explicit(&record->value, memory_order_acquire);
 }
 
-/* Its value must be in memory to be written again; pin it, so that the caller may load it. */
-static int need_value(struct feox_store *store, struct fx_change *c, struct fx_record *record)
+int fx_value_need(struct feox_store *store, struct fx_change *c, struct fx_record *record)
 {
 	if (!fx_record_is_cold(record))
 		return 0;
@@ -85,8 +84,8 @@ static int need_value(struct feox_store *store, struct fx_change *c, struct fx_r
 /* ---- Put ---------------------------------------------------------------------------------------
  */
 
-static int build_put(struct feox_store *store, struct fx_change *c, struct fx_record *old,
-		     struct fx_record **ret_record)
+int fx_build_put(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+		 struct fx_record **ret_record)
 {
 	struct fx_content content = {
 		.key = c->key,
@@ -114,6 +113,43 @@ void fx_content_keep(struct fx_content *content, const struct fx_record *old, un
 		content->expiry_ns = old->expiry_ns;
 }
 
+unsigned int fx_keep_flags(const struct fx_change *c)
+{
+	return FEOX_KEEP_METADATA | (c->flags & FEOX_SET_EXPIRY ? 0u : FEOX_KEEP_EXPIRY);
+}
+
+int fx_put_value(struct feox_store *store, struct fx_change *c, const void *value,
+		 size_t value_size)
+{
+	int err = 0;
+
+	if (!value && value_size)
+		return -EINVAL;
+	if (value_size > store->max_value)
+		return -EFBIG;
+	if (!(c->flags & FEOX_RESERVED))
+		err = fx_memory_check(store, fx_record_bytes(c->key_size, c->metadata_size, 0) +
+						     value_size);
+	if (!err)
+		err = fx_value_prepare(store, value, value_size, &c->large);
+	if (err)
+		return err;
+	c->value = value;
+	c->value_size = value_size;
+	err = fx_commit(store, c);
+	fx_value_unref(store->slab, c->large);
+	return err;
+}
+
+void fx_put_finish(struct feox_store *store, const struct fx_change *c,
+		   struct feox_write_result *ret_result)
+{
+	atomic_fetch_add_explicit(&fx_counters(store)->puts, 1, memory_order_relaxed);
+	if (ret_result)
+		*ret_result =
+			(struct feox_write_result){.version = c->version, .created = c->created};
+}
+
 FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size, const void *value,
 		      size_t value_size, const struct feox_write_options *options,
 		      struct feox_write_result *ret_result)
@@ -121,29 +157,13 @@ FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size
 	struct fx_change c;
 	int err = fx_change_init(store, &c, key, key_size, options, PUT_FLAGS);
 
-	if (err || (!value && value_size))
-		return -EINVAL;
-	if (value_size > store->max_value)
-		return -EFBIG;
-	if (!(c.flags & FEOX_RESERVED))
-		err = fx_memory_check(store,
-				      fx_record_bytes(key_size, c.metadata_size, 0) + value_size);
+	if (err)
+		return err;
+	c.build = fx_build_put;
+	err = fx_put_value(store, &c, value, value_size);
 	if (!err)
-		err = fx_value_prepare(store, value, value_size, &c.large);
-	if (err)
-		return err;
-	c.value = value;
-	c.value_size = value_size;
-	c.build = build_put;
-	err = fx_commit(store, &c);
-	fx_value_unref(store->slab, c.large);
-	if (err)
-		return err;
-	atomic_fetch_add_explicit(&fx_counters(store)->puts, 1, memory_order_relaxed);
-	if (ret_result)
-		*ret_result =
-			(struct feox_write_result){.version = c.version, .created = c.created};
-	return 0;
+		fx_put_finish(store, &c, ret_result);
+	return err;
 }
 
 /* ---- Delete, expiry ----------------------------------------------------------------------------
@@ -197,7 +217,7 @@ static int build_expiry(struct feox_store *store, struct fx_change *c, struct fx
 
 	if (!old)
 		return -ENOENT;
-	err = need_value(store, c, old);
+	err = fx_value_need(store, c, old);
 	if (err)
 		return err;
 	fx_content_of(old, &content);
@@ -232,7 +252,7 @@ static int build_metadata(struct feox_store *store, struct fx_change *c, struct 
 
 	if (!old)
 		return -ENOENT;
-	err = need_value(store, c, old);
+	err = fx_value_need(store, c, old);
 	if (err)
 		return err;
 	fx_content_of(old, &content);

@@ -21,6 +21,12 @@ struct fx_content {
 int fx_value_prepare(struct feox_store *store, const void *value, size_t size,
 		     struct fx_value **ret_large);
 
+/*
+ * For build: the value of record must be in memory. 0; -EAGAIN, with the change set so that
+ * fx_commit() loads it and calls build again.
+ */
+int fx_value_need(struct feox_store *store, struct fx_change *change, struct fx_record *record);
+
 /* NULL when memory is short. Version 0. */
 struct fx_record *fx_record_build(struct feox_store *store, const struct fx_content *content);
 struct fx_record *fx_tombstone_build(struct feox_store *store, const void *key, size_t key_size);
@@ -30,6 +36,21 @@ void fx_content_of(struct fx_record *record, struct fx_content *ret_content);
 
 /* What FEOX_KEEP_METADATA and FEOX_KEEP_EXPIRY take over from old (may be NULL). */
 void fx_content_keep(struct fx_content *content, const struct fx_record *old, unsigned int flags);
+
+/* What feox_add() keeps of a key that is present. */
+unsigned int fx_keep_flags(const struct fx_change *change);
+
+/* build of a put: the record that the change's value, metadata and expiry make. */
+int fx_build_put(struct feox_store *store, struct fx_change *change, struct fx_record *old,
+		 struct fx_record **ret_record);
+
+/* Commit a change, its build set, with this value. Errors as feox_put(). */
+int fx_put_value(struct feox_store *store, struct fx_change *change, const void *value,
+		 size_t value_size);
+
+/* Count a put that has succeeded, and give its result; ret_result may be NULL. */
+void fx_put_finish(struct feox_store *store, const struct fx_change *change,
+		   struct feox_write_result *ret_result);
 
 /* Delete the key of record (pinned) if it still has it and it has expired; -ENOENT otherwise. */
 int fx_sweep_key(struct feox_store *store, struct fx_record *record);

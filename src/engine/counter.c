@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * counter.c - changes that follow from the value a key has: counters, and compare and swap by
+ * value.
+ *
+ * Both look at the old value inside build, so fx_commit()'s compare-and-swap of the slot word is
+ * what makes them atomic: who loses the race builds again from what has won.
+ */
+#include "write.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NUMBER_MAX 21u /* "-9223372036854775808\n" */
+
+#define ADD_FLAGS                                                                                  \
+	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY |           \
+	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_EXPIRY)
+#define CAS_FLAGS                                                                                  \
+	(FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA |    \
+	 FEOX_RESERVED)
+
+/* The bytes of a value that is in memory. Inside the section that found record. */
+static const uint8_t *value_bytes(struct fx_record *record)
+{
+	struct fx_content content;
+
+	fx_content_of(record, &content);
+	return content.large ? content.large->bytes : content.value;
+}
+
+/* ---- Counters --------------------------------------------------------------------------------
+ */
+
+struct add {
+	struct fx_change change; /* first: build gets a pointer to it */
+	int64_t delta;
+	int64_t sum; /* result */
+};
+
+/* The number that text is, and whether a newline is behind it. -EINVAL, see feox_add(). */
+static int parse_number(const uint8_t *text, size_t size, int64_t *ret_number, bool *ret_newline)
+{
+	bool newline = size && text[size - 1] == '\n', negative;
+	int64_t number = 0;
+	size_t at;
+
+	size -= newline;
+	negative = size && text[0] == '-';
+	at = negative;
+	if (at == size || (text[at] == '0' && size > 1))
+		return -EINVAL;
+	for (; at < size; at++) {
+		int digit = text[at] - '0';
+
+		if (digit < 0 || digit > 9 || __builtin_mul_overflow(number, 10, &number) ||
+		    __builtin_add_overflow(number, negative ? -digit : digit, &number))
+			return -EINVAL;
+	}
+	*ret_number = number;
+	*ret_newline = newline;
+	return 0;
+}
+
+/* What key counts as now. */
+static int read_number(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+		       int64_t *ret_number, bool *ret_newline)
+{
+	int err;
+
+	if (!old) {
+		*ret_number = 0;
+		*ret_newline = false;
+		return 0;
+	}
+	if (!old->value_size || old->value_size > NUMBER_MAX)
+		return -EINVAL;
+	err = fx_value_need(store, c, old);
+	return err ? err : parse_number(value_bytes(old), old->value_size, ret_number, ret_newline);
+}
+
+static int build_sum(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+		     struct fx_record **ret_record)
+{
+	struct add *add = (struct add *)c;
+	struct fx_content content = {
+		.key = c->key,
+		.key_size = c->key_size,
+		.metadata = c->metadata,
+		.metadata_size = c->metadata_size,
+		.expiry_ns = c->expiry_ns,
+	};
+	char text[NUMBER_MAX + 1];
+	int64_t number;
+	bool newline;
+	int err = read_number(store, c, old, &number, &newline);
+
+	if (err)
+		return err;
+	if (__builtin_add_overflow(number, add->delta, &add->sum))
+		return -ERANGE;
+	content.value = text;
+	content.size = (size_t)snprintf(text, sizeof(text), "%" PRId64 "%s", add->sum,
+					newline ? "\n" : "");
+	fx_content_keep(&content, old, fx_keep_flags(c));
+	*ret_record = fx_record_build(store, &content);
+	return *ret_record ? 0 : -ENOMEM;
+}
+
+FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size, int64_t delta,
+		      const struct feox_write_options *options, int64_t *ret_number,
+		      struct feox_write_result *ret_result)
+{
+	struct add add = {.delta = delta};
+	int err = fx_change_init(store, &add.change, key, key_size, options, ADD_FLAGS);
+
+	if (!err && !(add.change.flags & FEOX_RESERVED))
+		err = fx_memory_check(
+			store, fx_record_bytes(key_size, add.change.metadata_size, NUMBER_MAX));
+	if (err)
+		return err;
+	add.change.build = build_sum;
+	err = fx_commit(store, &add.change);
+	if (err)
+		return err;
+	fx_put_finish(store, &add.change, ret_result);
+	if (ret_number)
+		*ret_number = add.sum;
+	return 0;
+}
+
+/* ---- Compare and swap ------------------------------------------------------------------------
+ */
+
+struct swap {
+	struct fx_change change; /* first: build gets a pointer to it */
+	const void *expected;
+	size_t expected_size;
+};
+
+static int build_swap(struct feox_store *store, struct fx_change *c, struct fx_record *old,
+		      struct fx_record **ret_record)
+{
+	const struct swap *swap = (const struct swap *)c;
+	int err;
+
+	if (!old)
+		return -ENOENT;
+	if (old->value_size != swap->expected_size)
+		return -ECANCELED;
+	err = fx_value_need(store, c, old);
+	if (err)
+		return err;
+	if (old->value_size && memcmp(value_bytes(old), swap->expected, old->value_size) != 0)
+		return -ECANCELED;
+	return fx_build_put(store, c, old, ret_record);
+}
+
+FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size,
+		      const void *expected, size_t expected_size, const void *value,
+		      size_t value_size, const struct feox_write_options *options,
+		      struct feox_write_result *ret_result)
+{
+	struct swap swap = {.expected = expected, .expected_size = expected_size};
+	int err = fx_change_init(store, &swap.change, key, key_size, options, CAS_FLAGS);
+
+	if (err || (!expected && expected_size))
+		return -EINVAL;
+	swap.change.flags |= FEOX_REPLACE;
+	swap.change.build = build_swap;
+	err = fx_put_value(store, &swap.change, value, value_size);
+	if (!err)
+		fx_put_finish(store, &swap.change, ret_result);
+	return err;
+}
