@@ -196,7 +196,7 @@ enum feox_write_flag {
 	FEOX_KEEP_METADATA = 1 << 6, /* keep the metadata of the value that is replaced */
 	FEOX_RESERVED = 1 << 7,	     /* the caller holds a feox_reserve() of at least this value's
 				      * size: there is room; it stays the caller's to give back */
-	FEOX_SET_EXPIRY = 1 << 11    /* feox_add(): expiry_ns also for a key that is
+	FEOX_SET_EXPIRY = 1 << 11    /* feox_add(), feox_patch(): expiry_ns also for a key that is
 				      * present, instead of keeping what it has */
 };
 
@@ -269,6 +269,42 @@ FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size
 FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size, int64_t delta,
 		      const struct feox_write_options *options, int64_t *ret_number,
 		      struct feox_write_result *ret_result);
+
+/*
+ * Apply a JSON Patch (RFC 6902, pointers by RFC 6901) to the JSON text (RFC 8259) that key's value
+ * is: all of its operations or, on any failure, none. Atomic: it is applied to one version and
+ * replaces that very version; when another writer was faster it is applied anew. The key keeps its
+ * metadata, and its expiry unless FEOX_SET_EXPIRY is given.
+ *
+ * The text is edited, not written anew: what the patch does not touch keeps its bytes - the order
+ * of members, white space, 1.10, numbers of any length. So do the values put in, only that a value
+ * of several lines takes the indentation of its new place. A new member comes last; new members and
+ * elements are set apart as their neighbours are.
+ *
+ * "test" compares numbers by mathematical value without rounding (1 = 1.0 = 10e-1), strings by code
+ * points however they are escaped, objects in any order of members.
+ *
+ * Flags: FEOX_NOWAIT, FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY; FEOX_REPLACE,
+ * FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying. Of options, metadata is ignored.
+ * ret_result and diag may be NULL; diag is written only on failure, and is empty where the errno
+ * says it all.
+ *
+ * -ENOENT    the key is absent
+ * -EINVAL    misuse; or, and then diag names the operation (from 0), the pointer and the byte
+ *	      offset concerned: the value is not JSON in UTF-8, or nested deeper than
+ *	      FEOX_JSON_DEPTH_MAX; the patch is not a JSON Patch, or has a member name twice in an
+ *	      object; a location does not exist or cannot; an object on a pointer's way has the
+ *	      member name twice; a "test" fails
+ * -EFBIG     the value would become, at any time, larger than max_value_bytes or nested too deep;
+ *	      the patch has more bytes, operations or work than FEOX_PATCH_*_MAX allow; diag says
+ *	      which
+ * -ECANCELED the key's version is not if_version (FEOX_IF_VERSION)
+ * -ENOSPC, -EAGAIN as feox_put()
+ */
+FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_size,
+			const void *patch, size_t patch_size,
+			const struct feox_write_options *options,
+			struct feox_write_result *ret_result, struct feox_diag *diag);
 
 enum feox_rename_flag {
 	/* FEOX_NOWAIT (1 << 0) and FEOX_IF_VERSION (of the target) are allowed too. */

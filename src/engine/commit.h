@@ -127,6 +127,10 @@ bool fx_gate_blocks(struct feox_store *store, const void *key, size_t key_size);
 /* Wait until none is. Outside. */
 void fx_gate_wait(struct feox_store *store, const void *key, size_t key_size);
 
+/* read.c: feox_get() for the engine itself, which does not count it. */
+int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
+		 bool nowait, struct feox_value *ret_value);
+
 /* read.c: pin a cold record, inside the epoch section that found it; unpin anywhere, also twice. */
 void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold);
 void fx_cold_unpin(struct feox_store *store, struct fx_cold *cold);

@@ -148,22 +148,30 @@ static int find(struct feox_store *store, uint64_t hash, const void *key, size_t
 	return result;
 }
 
-FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size,
-		      unsigned int flags, struct feox_value *ret_value)
+int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
+		 bool nowait, struct feox_value *ret_value)
 {
 	struct fx_cold cold;
-	int err;
+	int err = find(store, hash, key, key_size, ret_value, &cold);
 
-	if (is_misuse(store, key, key_size, flags) || !ret_value)
-		return -EINVAL;
-	err = find(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size, ret_value,
-		   &cold);
 	if (err == 1) {
-		err = flags & FEOX_NOWAIT ? -EAGAIN : fx_cold_load(store, &cold);
+		err = nowait ? -EAGAIN : fx_cold_load(store, &cold);
 		if (!err)
 			pin_value(store, cold.record, ret_value);
 		fx_cold_unpin(store, &cold);
 	}
+	return err;
+}
+
+FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size,
+		      unsigned int flags, struct feox_value *ret_value)
+{
+	int err;
+
+	if (is_misuse(store, key, key_size, flags) || !ret_value)
+		return -EINVAL;
+	err = fx_value_get(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size,
+			   flags & FEOX_NOWAIT, ret_value);
 	if (err != -EAGAIN)
 		count(store, !err);
 	return err;

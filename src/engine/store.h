@@ -8,6 +8,7 @@
  *   grant.c     version and room for a change; tombstone.c: the end of a deleted key
  *   write.c     put, delete, set_expiry, set_metadata: what the change is, then fx_commit()
  *   counter.c   feox_add, feox_cas: the same, from what the key has now
+ *   patch.c     feox_patch: read, json_patch.c, fx_commit() if nobody was faster
  *   json_text.c, json_walk.c   JSON as text: checking it, finding the way in it
  *   json_compare.c, json_number.c   equality of values
  *   json_pointer.c, json_document.c, json_edit.c   places in a text, changes there

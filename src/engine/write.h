@@ -37,7 +37,7 @@ void fx_content_of(struct fx_record *record, struct fx_content *ret_content);
 /* What FEOX_KEEP_METADATA and FEOX_KEEP_EXPIRY take over from old (may be NULL). */
 void fx_content_keep(struct fx_content *content, const struct fx_record *old, unsigned int flags);
 
-/* What feox_add() keeps of a key that is present. */
+/* What feox_add() and feox_patch() keep of a key that is present. */
 unsigned int fx_keep_flags(const struct fx_change *change);
 
 /* build of a put: the record that the change's value, metadata and expiry make. */

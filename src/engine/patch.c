@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * patch.c - feox_patch(): the value is read and pinned, the patch is applied to it outside of every
+ * section and lock, and the result is put under the condition that the version is still the one
+ * read. Versions never repeat, so the change is as atomic as that put. Each time the put loses,
+ * another writer has won.
+ */
+#include "json_patch.h"
+#include "write.h"
+
+#include <errno.h>
+
+#define PATCH_FLAGS                                                                                \
+	(FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA |    \
+	 FEOX_RESERVED | FEOX_SET_EXPIRY)
+
+/* Read, apply, put. -ECANCELED also when another writer was faster. */
+static int attempt(struct feox_store *store, struct fx_change *c, const struct fx_json_patch *patch,
+		   struct feox_diag *diag)
+{
+	const struct fx_json_limits limits = {store->max_value, FEOX_PATCH_WORK_MAX};
+	struct fx_json_buffer result = {0};
+	struct feox_value value;
+	int err = fx_value_get(store, c->hash, c->key, c->key_size, c->flags & FEOX_NOWAIT, &value);
+
+	if (err)
+		return err;
+	if ((c->flags & FEOX_IF_VERSION) && c->if_version != value.version)
+		err = -ECANCELED;
+	else
+		err = fx_json_patch_apply(patch, (struct fx_json_text){value.data, value.size},
+					  &limits, &result, diag);
+	c->if_version = value.version;
+	feox_value_release(store, &value);
+	if (!err) {
+		struct fx_change put = *c;
+
+		put.flags |= FEOX_IF_VERSION;
+		err = fx_put_value(store, &put, result.bytes, result.size);
+		c->version = put.version;
+	}
+	fx_json_buffer_free(&result);
+	return err;
+}
+
+static int apply_until_won(struct feox_store *store, struct fx_change *c,
+			   const struct fx_json_patch *patch, struct feox_diag *diag)
+{
+	int err;
+
+	do {
+		err = attempt(store, c, patch, diag);
+	} while (err == -ECANCELED && !(c->flags & FEOX_IF_VERSION));
+	return err;
+}
+
+FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_size,
+			const void *patch, size_t patch_size,
+			const struct feox_write_options *options,
+			struct feox_write_result *ret_result, struct feox_diag *diag)
+{
+	struct fx_change c;
+	struct fx_json_patch operations = {0};
+	struct feox_diag why = {""};
+	int err = fx_change_init(store, &c, key, key_size, options, PATCH_FLAGS);
+
+	if (err || (!patch && patch_size)) {
+		err = fx_json_say(&why, -EINVAL, "a key, option or flag that a patch cannot have");
+	} else {
+		c.flags = (c.flags & ~(unsigned int)FEOX_KEEP_EXPIRY) | fx_keep_flags(&c);
+		c.build = fx_build_put;
+		err = fx_store_writable(store);
+	}
+	if (!err)
+		err = fx_json_patch_read(patch, patch_size, &operations, &why);
+	if (!err)
+		err = apply_until_won(store, &c, &operations, &why);
+	fx_json_patch_free(&operations);
+	if (!err)
+		fx_put_finish(store, &c, ret_result);
+	else if (diag)
+		*diag = why;
+	return err;
+}
