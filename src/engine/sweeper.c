@@ -3,6 +3,9 @@
  * sweeper.c - a thread that removes expired keys, so that their memory and disk come back. It is
  * not what makes them expire: every call compares with the clock.
  *
+ * It is also the store's housekeeper: what was retired below a batch is handed over, and memory
+ * that nobody used lately goes back to the kernel.
+ *
  * It walks the hash table in order, a share of it a turn, and deletes what has expired by an
  * ordinary commit that succeeds only if the key still has the sampled record. Where it finds much
  * it goes on at once. A store without expiring keys costs it a look at a counter.
@@ -19,6 +22,7 @@
 #define PASS_TURNS  100u      /* turns for the whole table */
 #define FOUND_MAX   256u      /* collected before they are deleted */
 #define BURST_TURNS 64u	      /* turns without a pause while much is found */
+#define TRIM_TURNS  20u	      /* turns from one look for unused memory to the next */
 
 struct fx_sweeper {
 	struct feox_store *store;
@@ -26,6 +30,7 @@ struct fx_sweeper {
 	pthread_mutex_t mutex; /* guards stop */
 	pthread_cond_t wake;
 	bool stop;
+	unsigned int turns;
 	uint64_t cursor;
 	uint64_t now;
 	struct fx_record *found[FOUND_MAX];
@@ -71,6 +76,8 @@ static void sweep(struct fx_sweeper *sweeper)
 	size_t words = (size_t)keys / PASS_TURNS;
 
 	fx_epoch_flush(sweeper->store->epoch);
+	if (++sweeper->turns % TRIM_TURNS == 0)
+		fx_slab_trim(sweeper->store->slab);
 	if (expiring <= 0 || fx_store_writable(sweeper->store))
 		return;
 	if (words < WORDS_MIN)
