@@ -78,7 +78,7 @@ static int load_directory(struct load *load, const struct fx_extent *extent,
 		int64_t n = fx_extent_entry_decode(directory + at, size - at, &entry);
 		int err = 0;
 
-		if (n < 0 || value_at / FX_VALUE_UNIT > UINT16_MAX ||
+		if (n < 0 || value_at > extent->bytes || value_at / FX_VALUE_UNIT > UINT16_MAX ||
 		    fx_value_area_size(entry.value_size) > extent->bytes - value_at)
 			return damaged(load, extent, "a directory entry that makes no sense");
 		if (fx_extent_is_live(extent, i))

@@ -163,6 +163,8 @@ static int apply(struct walk *walk)
 
 	if ((h->type == FX_JOURNAL_COMMIT) != walk->checkpointed && !h->next_block)
 		return damaged(walk, "a journal record out of order", h->block);
+	if (h->version_ceiling > FX_VERSION_MAX || h->id_ceiling > FX_ID_MAX)
+		return damaged(walk, "a journal record that makes no sense", h->block);
 	fx_journal_read(&r, walk->record, h);
 	while (!err && (more = fx_journal_next_section(&r)) > 0)
 		if (more == 1)
@@ -183,7 +185,10 @@ static int apply(struct walk *walk)
 /* ---- Walking the chain -------------------------------------------------------------------------
  */
 
-/* The record at the chain's position into a new buffer: 0, -EUCLEAN: there is none, -ENOMEM. */
+/*
+ * The record at the chain's position into a new buffer: 0, -EUCLEAN: there is none, -ENOMEM. -EIO:
+ * a block that cannot be read says nothing about what stood there, and is not taken for the end.
+ */
 static int read_record(struct walk *walk, uint8_t **ret_record, struct fx_journal_header *header)
 {
 	struct feox_store *store = walk->store;
@@ -199,13 +204,17 @@ static int read_record(struct walk *walk, uint8_t **ret_record, struct fx_journa
 	if (!err)
 		err = fx_journal_header_decode(first, store->super.uuid, chain->generation,
 					       chain->next_sequence, block, left, header, &why);
-	if (err)
-		return -EUCLEAN;
-	bytes = malloc(header->bytes);
-	if (!bytes)
+	if (err == -EUCLEAN)
+		return err;
+	bytes = err ? NULL : malloc(header->bytes);
+	if (!err && !bytes)
 		return -ENOMEM;
-	if (fx_device_read(store->device, bytes, header->bytes, block * FX_BLOCK) ||
-	    fx_journal_verify(bytes, header, store->super.uuid))
+	if (!err)
+		err = fx_device_read(store->device, bytes, header->bytes, block * FX_BLOCK);
+	if (err)
+		return fx_diag(walk->diag, -EIO, "the journal cannot be read (block %llu): %s",
+			       (unsigned long long)block, strerror(-err));
+	if (fx_journal_verify(bytes, header, store->super.uuid))
 		return -EUCLEAN;
 	*ret_record = FX_STEAL(bytes);
 	return 0;
@@ -277,8 +286,11 @@ static int verify_extent(struct walk *walk, const struct fx_journal_extent *e)
 		uint64_t n = runs[i].blocks * FX_BLOCK;
 
 		n = n < e->bytes - done ? n : e->bytes - done;
-		if (fx_device_read(store->device, bytes + done, n, runs[i].start * FX_BLOCK))
-			return -EUCLEAN;
+		err = fx_device_read(store->device, bytes + done, n, runs[i].start * FX_BLOCK);
+		if (err)
+			return fx_diag(walk->diag, -EIO,
+				       "an extent cannot be read (block %llu): %s",
+				       (unsigned long long)runs[i].start, strerror(-err));
 		done += n;
 	}
 	return fx_checksum(store->store_seed, bytes, e->bytes) == e->checksum ? 0 : -EUCLEAN;
@@ -304,7 +316,7 @@ static int walk_chain(struct walk *walk)
 {
 	struct feox_store *store = walk->store;
 	struct fx_journal_header header;
-	uint8_t *record;
+	uint8_t *record = NULL;
 	int err;
 
 	store->chain->generation = store->super.chain_generation;

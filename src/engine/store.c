@@ -105,6 +105,18 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 	return value ? value : otherwise;
 }
 
+/* A rename_prefix() that waits lets no more batches in: a steady stream of them would keep it out.
+ */
+static void init_batch_gate(struct feox_store *store)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&store->batch_gate, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
 static void apply_options(struct feox_store *store, const struct feox_options *o)
 {
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -122,7 +134,7 @@ static void apply_options(struct feox_store *store, const struct feox_options *o
 	store->lock.fd = -1;
 	fx_clock_init(&store->clock, o->now, o->now_ctx);
 	fx_queue_init(&store->queue);
-	pthread_rwlock_init(&store->batch_gate, NULL);
+	init_batch_gate(store);
 	pthread_mutex_init(&store->prefix_mutex, NULL);
 	pthread_cond_init(&store->prefix_open, NULL);
 	atomic_init(&store->version_ceiling, UINT64_MAX);

@@ -56,7 +56,8 @@
 #define FX_VERSION_SHARDS   64u
 #define FX_VERSION_MAX	    ((uint64_t)INT64_MAX)
 #define FX_VERSION_AHEAD_NS (UINT64_C(60) * 1000000000) /* ceiling above the clock */
-#define FX_ID_AHEAD	    (UINT64_C(1) << 24)		/* ids a commit record allows */
+#define FX_ID_MAX	    (UINT64_MAX / 2)
+#define FX_ID_AHEAD	    (UINT64_C(1) << 24) /* ids a commit record allows */
 
 #define FX_STAT_SHARDS 16u
 

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Images that lie: bytes are changed and the checksums over them made good, so that only the checks
+ * of each number stand between them and memory. Opening, reading and writing such a store may fail,
+ * but does no harm (the sanitizers watch) and ends.
+ */
+#include "fixture.h"
+
+#include "bytes.h"
+#include "extent.h"
+#include "hash.h"
+#include "journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define ROUNDS 200u
+#define BLOCK  4096u
+
+struct image {
+	uint8_t *bytes;
+	size_t size;
+};
+
+static uint64_t seed = 1;
+
+static uint32_t rnd(uint32_t below)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(seed >> 33) % below;
+}
+
+static struct image read_image(const char *path)
+{
+	struct image image;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(fstat(fd, &st), 0);
+	image.size = (size_t)st.st_size;
+	image.bytes = malloc(image.size);
+	assert_int_equal(read(fd, image.bytes, image.size), image.size);
+	close(fd);
+	return image;
+}
+
+static void write_image(const char *path, const struct image *image)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, image->bytes, image->size), image->size);
+	close(fd);
+}
+
+/* A store with extents of all kinds, dead records, metadata, expiries; as it is while open. */
+static struct image make_image(struct fixture *f)
+{
+	struct feox_options options = FEOX_OPTIONS_INIT;
+	uint8_t *value = calloc(1, 100000);
+	struct image image;
+	char key[16];
+
+	options.path = f->path;
+	options.flags = FEOX_OPEN_CREATE;
+	options.initial_size_bytes = 1 << 20;
+	open_with(f, &options);
+	for (unsigned int i = 0; i < 60; i++) {
+		struct feox_write_options o = {.metadata = "meta",
+					       .metadata_size = i % 3 ? 4 : 0,
+					       .expiry_ns = i % 5 ? 0 : FEOX_TIME_MAX};
+
+		snprintf(key, sizeof(key), "%u", i);
+		assert_int_equal(feox_put(f->store, key, strlen(key), value,
+					  i % 20 ? i * 13 : 100000, &o, NULL),
+				 0);
+		if (i % 9 == 0)
+			assert_int_equal(feox_sync(f->store), 0);
+	}
+	for (unsigned int i = 0; i < 60; i += 3) {
+		snprintf(key, sizeof(key), "%u", i);
+		assert_int_equal(del(f->store, key), 0);
+	}
+	assert_int_equal(feox_sync(f->store), 0);
+	image = read_image(f->path);
+	close_store(f);
+	free(value);
+	return image;
+}
+
+/* Make the checksum of whatever begins in this block good. */
+static void bless(const struct image *image, size_t block, const uint8_t *uuid)
+{
+	uint8_t *at = image->bytes + block * BLOCK;
+	size_t left = image->size - block * BLOCK;
+	uint64_t bytes = fx_get_u64(at + 48);
+	uint32_t directory = fx_get_u32(at + 48);
+
+	if (block < 2) {
+		fx_put_u64(at + BLOCK - 8, fx_checksum(FX_SUPER_SEED + block, at, BLOCK - 8));
+	} else if (!memcmp(at, "FXJR", 4) && bytes >= BLOCK && bytes <= left) {
+		uint64_t record_seed = fx_checksum(fx_get_u32(at), uuid, FX_UUID_SIZE);
+
+		fx_put_u64(at + bytes - 8, fx_checksum(record_seed, at, bytes - 8));
+	} else if (!memcmp(at, "FXEX", 4) && directory <= left - FX_EXTENT_HEADER) {
+		fx_put_u64(at + 56,
+			   fx_checksum(fx_checksum(0, at, 56), at + FX_EXTENT_HEADER, directory));
+	}
+}
+
+/* Change some bytes near the beginning of blocks that are in use. */
+static void lie(const struct image *image)
+{
+	size_t block, at;
+	uint8_t uuid[FX_UUID_SIZE];
+
+	memcpy(uuid, image->bytes + 16, sizeof(uuid));
+	do
+		block = rnd((uint32_t)(image->size / BLOCK));
+	while (fx_get_u32(image->bytes + block * BLOCK) == 0);
+	at = block * BLOCK + rnd(rnd(2) ? 104 : 600);
+	switch (rnd(4)) {
+	case 0:
+		image->bytes[at] ^= (uint8_t)(1u << rnd(8));
+		break;
+	case 1:
+		memset(image->bytes + at, 0xff, 8);
+		break;
+	case 2:
+		memset(image->bytes + at, 0, 8);
+		break;
+	default:
+		image->bytes[at] = (uint8_t)rnd(256);
+	}
+	for (size_t b = 0; b < image->size / BLOCK; b++)
+		bless(image, b, uuid);
+}
+
+static void use(struct feox_store *store, bool writable)
+{
+	struct feox_iter *iter;
+	struct feox_item item;
+	unsigned int n = 0;
+	int more = 1;
+
+	assert_int_equal(feox_iter_open(store, NULL, &iter), 0);
+	while (more && n++ < 1000)
+		more = feox_iter_next(iter, &item); /* -EIO: that value is damaged */
+	assert_true(n < 1000);
+	feox_iter_close(iter);
+	if (writable && !put(store, "new", "1"))
+		feox_sync(store);
+}
+
+static void lying_images_do_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	struct image image = make_image(f);
+	struct image copy = {.bytes = malloc(image.size), .size = image.size};
+	unsigned int refused = 0;
+
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		struct feox_options options = FEOX_OPTIONS_INIT;
+		struct feox_diag diag = {""};
+		bool writable = rnd(2);
+		int err;
+
+		memcpy(copy.bytes, image.bytes, image.size);
+		for (unsigned int i = 0; i <= rnd(3); i++)
+			lie(&copy);
+		write_image(f->path, &copy);
+		options.path = f->path;
+		options.flags = writable ? 0 : FEOX_OPEN_READ_ONLY;
+		err = feox_open(&options, &f->store, &diag);
+		refused += err != 0;
+		if (err) {
+			assert_true(diag.text[0]);
+			continue;
+		}
+		use(f->store, writable);
+		feox_close(f->store); /* may find that it is damaged */
+		f->store = NULL;
+	}
+	assert_true(refused > ROUNDS / 10 && refused < ROUNDS);
+	free(copy.bytes);
+	free(image.bytes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(lying_images_do_no_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
