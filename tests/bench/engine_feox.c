@@ -2,7 +2,7 @@
 /*
  * engine_feox.c - feox through its public header, as a memory-only store with default options.
  *
- * get copies with feox_read(); get_many uses pinned views and copies from them.
+ * get copies with feox_read(). There is no call for many keys yet: get_many is a loop of them.
  * The sweep is a store of its own, whose clock jumps past the expiry of all keys at one moment.
  */
 #include "bench_engine.h"
@@ -77,29 +77,10 @@ static int put(void *thread, const void *key, size_t key_size, const void *value
 	return feox_put(thread, key, key_size, value, size, NULL, NULL);
 }
 
-/* Put value if the version is still that of what was read. */
-static int put_if(struct feox_store *store, const void *key, size_t key_size, const void *value,
-		  size_t size, uint64_t version)
-{
-	struct feox_write_options options = {.flags = FEOX_IF_VERSION, .if_version = version};
-
-	return feox_put(store, key, key_size, value, size, &options, NULL);
-}
-
 static int cas(void *thread, const void *key, size_t key_size, const void *expected,
 	       const void *value, size_t size)
 {
-	struct feox_value old;
-	uint64_t version;
-	bool equal;
-	int err = feox_get(thread, key, key_size, 0, &old);
-
-	if (err)
-		return err;
-	version = old.version;
-	equal = old.size == size && !memcmp(old.data, expected, size);
-	feox_value_release(thread, &old);
-	return equal ? put_if(thread, key, key_size, value, size, version) : -ECANCELED;
+	return feox_cas(thread, key, key_size, expected, size, value, size, NULL, NULL);
 }
 
 static int counter_set(void *thread, const void *key, size_t key_size, int64_t number)
@@ -113,25 +94,7 @@ static int counter_set(void *thread, const void *key, size_t key_size, int64_t n
 static int counter_add(void *thread, const void *key, size_t key_size, int64_t delta,
 		       int64_t *ret_number)
 {
-	char text[COUNTER_TEXT];
-	uint64_t version;
-	size_t size;
-	int64_t number;
-	int length, err;
-
-	do {
-		err = feox_read(thread, key, key_size, 0, text, sizeof(text) - 1, 0, &size,
-				&version);
-		if (err)
-			return err;
-		text[size] = '\0';
-		number = strtoll(text, NULL, 10) + delta;
-		length = snprintf(text, sizeof(text), "%" PRId64, number);
-		err = put_if(thread, key, key_size, text, (size_t)length, version);
-	} while (err == -ECANCELED);
-	if (!err)
-		*ret_number = number;
-	return err;
+	return feox_add(thread, key, key_size, delta, NULL, ret_number, NULL);
 }
 
 static int del(void *thread, const void *key, size_t key_size)
