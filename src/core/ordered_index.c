@@ -1,162 +1,189 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ordered_index.h"
+/*
+ * ordered_index.c - the calls that change one key. The structure, its invariants, and why readers
+ * need nothing but loads: oi.h.
+ */
+#include "oi.h"
 
-#include <sys/tree.h>
 #include <errno.h>
-#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
-struct node {
-	RB_ENTRY(node) entry;
-	size_t size;
-	const uint8_t *bytes;
-	uint8_t own[];
-};
-RB_HEAD(tree, node);
+#define TURNS_SPIN  8u	   /* waits that only let the processor breathe */
+#define TURNS_YIELD 64u	   /* and then those that let other threads run, before it sleeps */
+#define SLEEP_NS    50000L /* the holder was preempted or is stopped */
 
-struct fx_ordered_index {
-	struct fx_slab *slab;
-	struct tree tree;
-	pthread_rwlock_t lock;
-	_Atomic uint64_t bytes;
-};
+/* ---- Life -------------------------------------------------------------------------------------
+ */
 
-static int compare(const struct node *a, const struct node *b)
+/* A root of one empty leaf. */
+static struct fx_oi_inner *root_new(struct fx_ordered_index *index)
 {
-	size_t n = a->size < b->size ? a->size : b->size;
-	int c = n ? memcmp(a->bytes, b->bytes, n) : 0;
+	struct fx_oi_image image = {.prefix_size = UINT16_MAX};
+	struct fx_oi_inner *root;
+	struct fx_oi_leaf *leaf;
 
-	return c ? c : (a->size > b->size) - (a->size < b->size);
+	if (fx_oi_leaf_new(index, NULL, NULL, NULL, 0, FX_OI_SLACK_MIN, &leaf))
+		return NULL;
+	image.children[0] = leaf;
+	root = fx_oi_inner_new(index, 1, NULL, NULL, &image, 0, 0);
+	if (!root)
+		fx_oi_leaf_free(index, leaf);
+	return root;
 }
-
-RB_PROTOTYPE_INTERNAL(tree, node, entry, compare, static __attribute__((unused)));
-RB_GENERATE_INTERNAL(tree, node, entry, compare, static __attribute__((unused)))
 
 int fx_ordered_index_create(struct fx_slab *slab, struct fx_epoch *epoch,
 			    struct fx_ordered_index **ret_index)
 {
 	struct fx_ordered_index *index = calloc(1, sizeof(*index));
+	struct fx_oi_inner *root;
 
 	if (!index)
 		return -ENOMEM;
 	index->slab = slab;
-	RB_INIT(&index->tree);
-	pthread_rwlock_init(&index->lock, NULL);
+	index->epoch = epoch;
+	root = root_new(index);
+	if (!root) {
+		free(index);
+		return -ENOMEM;
+	}
+	atomic_init(&index->root, root);
 	*ret_index = index;
 	return 0;
 }
 
 void fx_ordered_index_destroy(struct fx_ordered_index *index)
 {
-	struct node *node, *next;
+	struct fx_oi_inner *root;
 
 	if (!index)
 		return;
-	RB_FOREACH_SAFE(node, tree, &index->tree, next)
-	{
-		RB_REMOVE(tree, &index->tree, node);
-		fx_slab_free(index->slab, node, sizeof(*node) + node->size);
-	}
-	pthread_rwlock_destroy(&index->lock);
+	root = fx_oi_root(index);
+	fx_oi_destroy(index, root, root->level);
+	assert(!atomic_load_explicit(&index->bytes, memory_order_relaxed));
 	free(index);
+}
+
+uint64_t fx_ordered_index_bytes(const struct fx_ordered_index *index)
+{
+	return atomic_load_explicit(&index->bytes, memory_order_relaxed);
+}
+
+/* ---- Waiting ----------------------------------------------------------------------------------
+ */
+
+static void breathe(void)
+{
+	for (unsigned int i = 0; i < 32; i++) {
+#if defined(__x86_64__)
+		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("yield");
+#endif
+	}
+}
+
+void fx_oi_wait(unsigned int *turns)
+{
+	struct timespec pause = {.tv_nsec = SLEEP_NS};
+	unsigned int turn = (*turns)++;
+
+	fx_epoch_leave();
+	if (turn < TURNS_SPIN)
+		breathe();
+	else if (turn < TURNS_YIELD)
+		sched_yield();
+	else
+		nanosleep(&pause, NULL);
+	fx_epoch_enter();
+}
+
+/* ---- One key ----------------------------------------------------------------------------------
+ */
+
+/* The leaf of key, locked, in a section; NULL: somebody has it. */
+static struct fx_oi_leaf *try_lock_leaf(const struct fx_ordered_index *index, struct fx_oi_key key)
+{
+	unsigned int child;
+	const struct fx_oi_inner *node = fx_oi_descend(index, key, 1, &child);
+	struct fx_oi_leaf *leaf = fx_oi_child(node, child);
+
+	fx_oi_prefetch_leaf(leaf);
+	return fx_oi_try_lock(&leaf->lock) ? leaf : NULL;
+}
+
+/* The same, waiting: the section is left and entered meanwhile. */
+static struct fx_oi_leaf *lock_leaf(const struct fx_ordered_index *index, struct fx_oi_key key)
+{
+	struct fx_oi_leaf *leaf;
+	unsigned int turns = 0;
+
+	while (!(leaf = try_lock_leaf(index, key)))
+		fx_oi_wait(&turns);
+	FX_PAUSE(FX_OI_PAUSE_LOCKED);
+	return leaf;
+}
+
+/* Add key to its locked leaf, and unlock that. */
+static int insert_locked(struct fx_ordered_index *index, struct fx_oi_leaf *leaf,
+			 struct fx_oi_key key)
+{
+	struct fx_oi_probe probe = fx_oi_probe(leaf, key);
+	struct fx_oi_place place = fx_oi_find(leaf, &probe, true);
+	struct fx_oi_long *whole = NULL;
+	int err = 0;
+
+	if (place.found) {
+		fx_oi_set_check(leaf, place.at);
+		fx_oi_unlock(&leaf->lock);
+		return 0;
+	}
+	if (probe.size > FX_OI_INLINE_MAX) {
+		whole = fx_oi_long_new(index, key);
+		if (!whole)
+			err = -ENOMEM;
+	}
+	if (err || fx_oi_append(leaf, &place, &probe, whole))
+		fx_oi_unlock(&leaf->lock);
+	else
+		err = fx_oi_grow(index, leaf, &place, key, whole);
+	if (err)
+		fx_oi_long_drop(index, whole);
+	return err;
 }
 
 int fx_ordered_index_insert(struct fx_ordered_index *index, const void *key, size_t key_size)
 {
-	struct node *node = fx_slab_alloc(index->slab, sizeof(*node) + key_size);
-	struct node *there;
+	struct fx_oi_key k = {key, key_size};
+	int err;
 
-	if (!node)
-		return -ENOMEM;
-	node->size = key_size;
-	node->bytes = node->own;
-	if (key_size)
-		memcpy(node->own, key, key_size);
-	pthread_rwlock_wrlock(&index->lock);
-	there = RB_INSERT(tree, &index->tree, node);
-	if (!there)
-		index->bytes += sizeof(*node) + key_size;
-	pthread_rwlock_unlock(&index->lock);
-	if (there)
-		fx_slab_free(index->slab, node, sizeof(*node) + key_size);
-	return 0;
+	fx_epoch_enter();
+	err = insert_locked(index, lock_leaf(index, k), k);
+	fx_epoch_leave();
+	return err;
 }
 
 bool fx_ordered_index_remove(struct fx_ordered_index *index, const void *key, size_t key_size,
 			     bool (*dead)(void *ctx), void *ctx)
 {
-	struct node probe = {.size = key_size, .bytes = key};
-	struct node *node;
-	bool removed = false;
+	struct fx_oi_key k = {key, key_size};
+	struct fx_oi_leaf *leaf;
+	bool removed;
 
-	pthread_rwlock_wrlock(&index->lock);
-	if (dead(ctx)) {
-		removed = true;
-		node = RB_FIND(tree, &index->tree, &probe);
-		if (node) {
-			RB_REMOVE(tree, &index->tree, node);
-			index->bytes -= sizeof(*node) + key_size;
-			fx_slab_free(index->slab, node, sizeof(*node) + key_size);
-		}
+	fx_epoch_enter();
+	leaf = lock_leaf(index, k);
+	removed = dead(ctx);
+	if (removed) {
+		struct fx_oi_probe probe = fx_oi_probe(leaf, k);
+		struct fx_oi_place place = fx_oi_find(leaf, &probe, true);
+
+		if (place.found)
+			fx_oi_unlink(leaf, &place);
+		fx_oi_shrink(index, leaf, k);
+	} else {
+		fx_oi_unlock(&leaf->lock);
 	}
-	pthread_rwlock_unlock(&index->lock);
+	fx_epoch_leave();
 	return removed;
-}
-
-int fx_ordered_index_load(struct fx_ordered_index *index, uint64_t n,
-			  const void *(*next)(void *ctx, size_t *ret_size), void *ctx)
-{
-	for (uint64_t i = 0; i < n; i++) {
-		size_t size;
-		const void *key = next(ctx, &size);
-		int err = fx_ordered_index_insert(index, key, size);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-void fx_ordered_index_scan(struct fx_ordered_index *index, const void *from, size_t from_size,
-			   bool inclusive, bool reverse, size_t max, struct fx_key_batch *batch)
-{
-	struct node probe = {.size = from_size, .bytes = from};
-	struct node *node;
-
-	batch->count = 0;
-	batch->used = 0;
-	batch->end = false;
-	pthread_rwlock_rdlock(&index->lock);
-	if (!from)
-		node = reverse ? RB_MAX(tree, &index->tree) : RB_MIN(tree, &index->tree);
-	else {
-		node = RB_NFIND(tree, &index->tree, &probe); /* >= */
-		if (reverse) {
-			if (!node)
-				node = RB_MAX(tree, &index->tree);
-			else if (compare(node, &probe) != 0 || !inclusive)
-				node = RB_PREV(tree, &index->tree, node);
-		} else if (node && !inclusive && compare(node, &probe) == 0) {
-			node = RB_NEXT(tree, &index->tree, node);
-		}
-	}
-	while (node && batch->count < max && batch->used + 2 + node->size <= batch->capacity) {
-		uint16_t size = (uint16_t)node->size;
-
-		memcpy(batch->keys + batch->used, &size, 2);
-		if (size)
-			memcpy(batch->keys + batch->used + 2, node->bytes, size);
-		batch->used += 2u + size;
-		batch->count++;
-		node = reverse ? RB_PREV(tree, &index->tree, node)
-			       : RB_NEXT(tree, &index->tree, node);
-	}
-	batch->end = !node;
-	pthread_rwlock_unlock(&index->lock);
-}
-
-uint64_t fx_ordered_index_bytes(const struct fx_ordered_index *index)
-{
-	return index->bytes;
 }

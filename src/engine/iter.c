@@ -16,6 +16,8 @@
 #define BATCH_FIRST 8u /* keys of the first batch: most iterators only look at a few */
 #define BATCH_MAX   512u
 
+static_assert(BATCH_BYTES >= FEOX_KEY_MAX && FEOX_KEY_MAX == FX_ORDERED_KEY_MAX, "any key fits");
+
 #define ITER_FLAGS                                                                                 \
 	(FEOX_NOWAIT | FEOX_ITER_REVERSE | FEOX_ITER_KEYS_ONLY | FEOX_ITER_FROM_EXCLUSIVE |        \
 	 FEOX_ITER_TO_EXCLUSIVE)
@@ -38,8 +40,6 @@ struct feox_iter {
 	size_t position_capacity;
 	struct fx_key_batch batch;
 	size_t taken;		 /* of batch.count */
-	size_t at;		 /* offset of the next key in batch.keys */
-	size_t batch_max;	 /* keys to ask for */
 	struct feox_value value; /* of the last item */
 };
 
@@ -156,10 +156,11 @@ FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_opt
 	iter->flags = o->flags;
 	iter->reverse = o->flags & FEOX_ITER_REVERSE;
 	iter->left = o->limit ? o->limit : UINT64_MAX;
-	iter->batch_max = BATCH_FIRST;
+	iter->batch.max = BATCH_FIRST;
 	iter->batch.capacity = BATCH_BYTES;
 	iter->batch.keys = malloc(BATCH_BYTES);
-	err = iter->batch.keys ? set_range(iter, o) : -ENOMEM;
+	iter->batch.refs = malloc(BATCH_MAX * sizeof(*iter->batch.refs));
+	err = iter->batch.keys && iter->batch.refs ? set_range(iter, o) : -ENOMEM;
 	start = iter->reverse ? &iter->high : &iter->low;
 	if (!err && start->key)
 		err = position_set(iter, start->key, start->size, start->inclusive);
@@ -181,30 +182,29 @@ FEOX_API void feox_iter_close(struct feox_iter *iter)
 	free(iter->high.key);
 	free(iter->position.key);
 	free(iter->batch.keys);
+	free(iter->batch.refs);
 	free(iter);
 }
 
 /* 1: *ret_key is the next key of the range in the order's sense, dead or alive. */
 static int next_key(struct feox_iter *iter, const uint8_t **ret_key, size_t *ret_size)
 {
-	uint16_t size;
+	const struct fx_key_ref *ref;
+	size_t size;
 	int err;
 
 	while (iter->taken == iter->batch.count) {
 		if (iter->batch.end)
 			return 0;
 		fx_ordered_index_scan(iter->store->order, iter->position.key, iter->position.size,
-				      iter->position.inclusive, iter->reverse, iter->batch_max,
-				      &iter->batch);
+				      iter->position.inclusive, iter->reverse, &iter->batch);
 		iter->taken = 0;
-		iter->at = 0;
-		iter->batch_max = iter->batch_max < BATCH_MAX ? 2 * iter->batch_max : BATCH_MAX;
+		iter->batch.max = iter->batch.max < BATCH_MAX ? 2 * iter->batch.max : BATCH_MAX;
 	}
-	memcpy(&size, iter->batch.keys + iter->at, sizeof(size));
-	*ret_key = iter->batch.keys + iter->at + sizeof(size);
+	ref = &iter->batch.refs[iter->taken++];
+	size = ref->size;
+	*ret_key = iter->batch.keys + ref->offset;
 	*ret_size = size;
-	iter->at += sizeof(size) + size;
-	iter->taken++;
 	err = position_set(iter, *ret_key, size, false);
 	if (err)
 		return err;
@@ -259,10 +259,8 @@ FEOX_API int feox_iter_next(struct feox_iter *iter, struct feox_item *ret_item)
 
 		if (err == -ENOENT)
 			continue;
-		if (err == -EAGAIN) { /* this key again at the next call */
-			iter->at -= sizeof(uint16_t) + size;
-			iter->taken--;
-		}
+		if (err == -EAGAIN)
+			iter->taken--; /* this key again at the next call */
 		if (err)
 			return err;
 		if (iter->left != UINT64_MAX)
@@ -293,6 +291,6 @@ FEOX_API int feox_iter_seek(struct feox_iter *iter, const void *key, size_t key_
 	iter->batch.count = 0;
 	iter->batch.end = false;
 	iter->taken = 0;
-	iter->batch_max = BATCH_FIRST;
+	iter->batch.max = BATCH_FIRST;
 	return 0;
 }

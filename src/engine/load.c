@@ -126,12 +126,13 @@ static int compare_records(const void *a, const void *b)
 	return fx_bytes_cmp(fx_record_key(x), x->key_size, fx_record_key(y), y->key_size);
 }
 
-static const void *next_key(void *ctx, size_t *ret_size)
+static const void *next_key(void *ctx, size_t *ret_size, bool *ret_check)
 {
 	struct load *load = ctx;
 	const struct fx_record *record = load->records[load->next++];
 
 	*ret_size = record->key_size;
+	*ret_check = record->expiry_ns;
 	return fx_record_key(record);
 }
 
