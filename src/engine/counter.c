@@ -9,8 +9,6 @@
 #include "write.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define NUMBER_MAX 21u /* "-9223372036854775808\n" */
@@ -64,6 +62,25 @@ static int parse_number(const uint8_t *text, size_t size, int64_t *ret_number, b
 	return 0;
 }
 
+/* The text of a number, written from its end: where it begins in buffer. */
+static const uint8_t *format_number(int64_t number, bool newline, uint8_t buffer[NUMBER_MAX],
+				    size_t *ret_size)
+{
+	uint64_t magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	uint8_t *end = buffer + NUMBER_MAX, *p = end;
+
+	if (newline)
+		*--p = '\n';
+	do {
+		*--p = (uint8_t)('0' + magnitude % 10);
+		magnitude /= 10;
+	} while (magnitude);
+	if (number < 0)
+		*--p = '-';
+	*ret_size = (size_t)(end - p);
+	return p;
+}
+
 /* What key counts as now. */
 static int read_number(struct feox_store *store, struct fx_change *c, struct fx_record *old,
 		       int64_t *ret_number, bool *ret_newline)
@@ -92,7 +109,7 @@ static int build_sum(struct feox_store *store, struct fx_change *c, struct fx_re
 		.metadata_size = c->metadata_size,
 		.expiry_ns = c->expiry_ns,
 	};
-	char text[NUMBER_MAX + 1];
+	uint8_t text[NUMBER_MAX];
 	int64_t number;
 	bool newline;
 	int err = read_number(store, c, old, &number, &newline);
@@ -101,9 +118,7 @@ static int build_sum(struct feox_store *store, struct fx_change *c, struct fx_re
 		return err;
 	if (__builtin_add_overflow(number, add->delta, &add->sum))
 		return -ERANGE;
-	content.value = text;
-	content.size = (size_t)snprintf(text, sizeof(text), "%" PRId64 "%s", add->sum,
-					newline ? "\n" : "");
+	content.value = format_number(add->sum, newline, text, &content.size);
 	fx_content_keep(&content, old, fx_keep_flags(c));
 	*ret_record = fx_record_build(store, &content);
 	return *ret_record ? 0 : -ENOMEM;
