@@ -284,6 +284,9 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
  * "test" compares numbers by mathematical value without rounding (1 = 1.0 = 10e-1), strings by code
  * points however they are escaped, objects in any order of members.
  *
+ * While it runs it takes memory outside of memory_limit_bytes: about twice the value's size, and a
+ * few times the patch's.
+ *
  * Flags: FEOX_NOWAIT, FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY; FEOX_REPLACE,
  * FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying. Of options, metadata is ignored.
  * ret_result and diag may be NULL; diag is written only on failure, and is empty where the errno

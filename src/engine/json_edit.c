@@ -7,7 +7,8 @@
  *
  *	{ "a": 1, "b": 2 }		the separator is what is between the last two: ", "
  *	{\n  "a": 1\n}			only one: a comma and what is before it: ",\n  "
- *	{"a": 1}  [1]			nothing before it: "," or ", " as the colon has a space
+ *	{"a": 1}  [1]			nothing before it: a comma, and a space if the colon (the
+ *					first comma or colon of the document) has one
  *	"x": {}				nothing in it: a line, if "x" is on one of its own
  *
  * Line breaks are "\n" or "\r\n", whatever the neighbourhood has.
