@@ -134,7 +134,8 @@ int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_
 /* read.c: pin a cold record, inside the epoch section that found it; unpin anywhere, also twice. */
 void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold);
 void fx_cold_unpin(struct feox_store *store, struct fx_cold *cold);
-/* Bring its value into memory. Outside of epoch sections; waits for the disk. -EIO, -ENOMEM. */
+/* Bring its value into memory, to stay. Outside of epoch sections; waits for the disk. -EIO,
+ * -ENOMEM. */
 int fx_cold_load(struct feox_store *store, const struct fx_cold *cold);
 
 #endif

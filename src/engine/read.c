@@ -5,7 +5,8 @@
  * A resident value is found and pinned inside one epoch section. A cold one is pinned as a record,
  * together with the extent its location names, in the section that found the record: there the
  * extent cannot have been removed and its number cannot have been given to another. Then it is read
- * outside, and put in place with one compare-and-swap, so that the next reader has it.
+ * outside, and put in place with one compare-and-swap, so that the next reader has it; unless that
+ * would take memory which writers need (reserve.c): then it is gone with the reader's pin.
  */
 #include "commit.h"
 
@@ -82,49 +83,88 @@ static int read_cold(struct feox_store *store, const struct fx_cold *cold, uint6
 	return err;
 }
 
+/* The value of a cold record, in memory, refs 1. */
+static int load(struct feox_store *store, const struct fx_cold *cold, struct fx_value **ret_value)
+{
+	struct fx_value *value = fx_value_new(store->slab, cold->record->value_size);
+	int err = value ? read_cold(store, cold, 0, value->bytes, value->size) : -ENOMEM;
+
+	if (err)
+		fx_value_unref(store->slab, value);
+	else
+		*ret_value = value;
+	return err;
+}
+
+/* Let the record have value, and a reference of its own, unless a faster loader's is there. */
+static void keep(struct feox_store *store, struct fx_record *record, struct fx_value *value)
+{
+	struct fx_value *expected = NULL;
+
+	fx_value_ref(value);
+	/* Release: who sees the pointer sees the bytes. */
+	if (!atomic_compare_exchange_strong_explicit(&record->value, &expected, value,
+						     memory_order_release, memory_order_relaxed))
+		fx_value_unref(store->slab, value);
+}
+
 int fx_cold_load(struct feox_store *store, const struct fx_cold *cold)
 {
-	struct fx_record *record = cold->record;
-	struct fx_value *expected = NULL;
 	struct fx_value *value;
 	int err;
 
-	if (!fx_record_is_cold(record))
+	if (!fx_record_is_cold(cold->record))
 		return 0;
-	value = fx_value_new(store->slab, record->value_size);
-	if (!value)
-		return -ENOMEM;
-	err = read_cold(store, cold, 0, value->bytes, record->value_size);
-	/* Release: who sees the pointer sees the bytes. A faster loader's value is as good. */
-	if (!err &&
-	    atomic_compare_exchange_strong_explicit(&record->value, &expected, value,
-						    memory_order_release, memory_order_relaxed))
-		return 0;
+	err = fx_memory_check(store, cold->record->value_size);
+	if (!err)
+		err = load(store, cold, &value);
+	if (err)
+		return err;
+	keep(store, cold->record, value);
 	fx_value_unref(store->slab, value);
-	return err;
+	return 0;
 }
 
 /* ---- Get ---------------------------------------------------------------------------------------
  */
+
+/* Fill value with a view of record that is pinned by large, or by the record when that is NULL. */
+static void fill_value(struct feox_store *store, struct fx_record *record, struct fx_value *large,
+		       struct feox_value *value)
+{
+	value->size = record->value_size;
+	value->version = record->version;
+	value->expiry_ns = record->expiry_ns;
+	value->data = large ? large->bytes : fx_record_inline_value(record);
+	value->pin = large ? (void *)((uintptr_t)large | PIN_VALUE) : record;
+	atomic_fetch_add_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
+}
 
 /* Fill value from a record that is resident, and pin what data points into. */
 static void pin_value(struct feox_store *store, struct fx_record *record, struct feox_value *value)
 {
 	struct fx_value *large = atomic_load_explicit(&record->value, memory_order_acquire);
 
-	value->size = record->value_size;
-	value->version = record->version;
-	value->expiry_ns = record->expiry_ns;
-	if (large) {
+	if (large)
 		fx_value_ref(large);
-		value->data = large->bytes;
-		value->pin = (void *)((uintptr_t)large | PIN_VALUE);
-	} else {
+	else
 		fx_record_ref(record);
-		value->data = fx_record_inline_value(record);
-		value->pin = record;
-	}
-	atomic_fetch_add_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
+	fill_value(store, record, large, value);
+}
+
+/* Read the value of a cold record; without room to keep it, it is the pin's alone. */
+static int pin_cold(struct feox_store *store, const struct fx_cold *cold, struct feox_value *value)
+{
+	bool keeps = fx_memory_is_spare(store, cold->record->value_size);
+	struct fx_value *large;
+	int err = load(store, cold, &large);
+
+	if (err)
+		return err;
+	if (keeps)
+		keep(store, cold->record, large);
+	fill_value(store, cold->record, large, value);
+	return 0;
 }
 
 /* The record of key, pinned when it is cold. -ENOENT; 1: cold. */
@@ -155,9 +195,7 @@ int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_
 	int err = find(store, hash, key, key_size, ret_value, &cold);
 
 	if (err == 1) {
-		err = nowait ? -EAGAIN : fx_cold_load(store, &cold);
-		if (!err)
-			pin_value(store, cold.record, ret_value);
+		err = nowait ? -EAGAIN : pin_cold(store, &cold, ret_value);
 		fx_cold_unpin(store, &cold);
 	}
 	return err;
@@ -231,20 +269,22 @@ static int copy_slice(struct feox_store *store, uint64_t hash, const void *key, 
 	return result;
 }
 
-/* A small value is kept in memory, of a large one only the slice is read. */
+/* A small value is kept in memory when there is room; of any other only the slice is read. */
 static int copy_cold(struct feox_store *store, const struct fx_cold *cold, uint64_t offset,
 		     void *buffer, size_t size)
 {
+	struct fx_record *record = cold->record;
 	struct fx_value *value;
 	int err;
 
-	if (cold->record->value_size > CACHE_SLICE)
+	if (record->value_size > CACHE_SLICE || !fx_memory_is_spare(store, record->value_size))
 		return read_cold(store, cold, offset, buffer, size);
-	err = fx_cold_load(store, cold);
+	err = load(store, cold, &value);
 	if (err)
 		return err;
-	value = atomic_load_explicit(&cold->record->value, memory_order_acquire);
 	memcpy(buffer, value->bytes + offset, size);
+	keep(store, record, value);
+	fx_value_unref(store->slab, value);
 	return 0;
 }
 

@@ -24,6 +24,7 @@
 #define ENTRY_MAX	 28u		     /* fixed bytes of a directory entry */
 #define RESERVED_KEY_MAX ((size_t)20 * 1024) /* key and metadata of a reservation */
 #define PACKED_MAX	 ((uint64_t)32 * 1024)
+#define SPARE_DIVISOR	 2u /* readers keep values in this part of the memory limit */
 
 uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size)
 {
@@ -98,13 +99,21 @@ void fx_disk_unreserve(struct feox_store *store, uint64_t bytes)
 	atomic_fetch_sub(&store->disk_reserved, bytes);
 }
 
+/* What threads keep counts too; summing up what is really used costs a look at each. */
+static uint64_t memory_used(struct feox_store *store)
+{
+	return fx_slab_claimed(store->slab) +
+	       atomic_load_explicit(&store->memory_reserved, memory_order_relaxed);
+}
+
 int fx_memory_check(struct feox_store *store, uint64_t bytes)
 {
-	/* What threads keep counts too; summing up what is really used costs a look at each. */
-	uint64_t used = fx_slab_claimed(store->slab) +
-			atomic_load_explicit(&store->memory_reserved, memory_order_relaxed);
+	return memory_used(store) + bytes > store->memory_limit ? -ENOMEM : 0;
+}
 
-	return used + bytes > store->memory_limit ? -ENOMEM : 0;
+bool fx_memory_is_spare(struct feox_store *store, uint64_t bytes)
+{
+	return memory_used(store) + bytes <= store->memory_limit / SPARE_DIVISOR;
 }
 
 /* What a reservation costs on disk. */

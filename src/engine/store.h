@@ -211,6 +211,12 @@ void fx_disk_unreserve(struct feox_store *store, uint64_t bytes);
 /* -ENOMEM when bytes more would pass the memory limit. */
 int fx_memory_check(struct feox_store *store, uint64_t bytes);
 
+/*
+ * May bytes be kept that can be had again from disk? Only within half of the memory limit: what
+ * readers have kept stays, and writers need the rest.
+ */
+bool fx_memory_is_spare(struct feox_store *store, uint64_t bytes);
+
 /* ---- commit.c: what the flusher calls when a batch is durable ----------------------------------
  */
 

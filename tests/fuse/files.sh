@@ -193,6 +193,18 @@ sums >"$dir/sums"
 remount
 check "all of a full store" diff "$dir/sums" <(sums)
 stop
+rm "$store"
+
+# regression: reading filled the memory, and nothing could be made until the next mount
+start max_size=100M
+mkdir "$mnt/many"
+for i in $(seq 40); do head -c 1000000 /dev/urandom >"$mnt/many/$i"; done
+sums >"$dir/sums"
+remount memory=16M
+check "more than the memory is read" diff "$dir/sums" <(sums)
+check "and something is made" sh -c "echo made >'$mnt/made'"
+same "and read" made "$(cat "$mnt/made")"
+stop
 
 # regression: df promised all that max_size allows, whatever the disk below has room for
 mkdir "$dir/small"
