@@ -27,6 +27,9 @@
  *  C5 new->prev is the record that was replaced, and keeps it until new is durable. It is written
  *     before publication and belongs to the flusher afterwards.
  *  C6 A record that other threads may have seen is given up through fx_record_retire() only.
+ *  C7 A version is drawn when no other change of the key can come between it and its publication:
+ *     over a word that the compare-and-swap expects, or, for an empty slot, under PENDING. So
+ *     versions grow in the order of the changes.
  */
 #include "commit.h"
 
@@ -55,14 +58,29 @@ void fx_record_retire(struct feox_store *store, struct fx_record *record)
 	fx_epoch_retire(store->epoch, &record->retired, record_free, fx_queue_cost(record));
 }
 
+static struct fx_record *find_visible(struct feox_store *store, uint64_t hash, const void *key,
+				      size_t key_size)
+{
+	return fx_word_visible(fx_hash_index_find(store->hash, hash, key, key_size, NULL));
+}
+
 struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const void *key,
 			       size_t key_size)
 {
-	fx_word word = fx_hash_index_find(store->hash, hash, key, key_size, NULL);
-	struct fx_record *record = fx_word_visible(word);
+	struct fx_record *record = find_visible(store, hash, key, key_size);
 
-	if (record && record->expiry_ns && fx_record_expired(record, fx_clock_now(&store->clock)))
-		return NULL;
+	/*
+	 * Found expired: absent only if it was still there when the clock was read, else it may
+	 * have been replaced before it expired, and the key was never absent.
+	 */
+	while (record && record->expiry_ns &&
+	       fx_record_expired(record, fx_clock_now(&store->clock))) {
+		struct fx_record *expired = record;
+
+		record = find_visible(store, hash, key, key_size);
+		if (record == expired)
+			return NULL;
+	}
 	return record;
 }
 
@@ -148,7 +166,9 @@ static bool publish_over(struct feox_store *store, const struct fx_change *c, fx
 	}
 	record->prev = fx_word_record(word);
 	window = fx_queue_enter(&store->queue);
+	FX_PAUSE(FX_PAUSE_WINDOW);
 	won = fx_hash_index_cas(store->hash, slot, word, desired);
+	FX_PAUSE(FX_PAUSE_PUBLISHED);
 	if (won)
 		fx_queue_push(window, record, record);
 	fx_queue_leave(window);
@@ -207,6 +227,7 @@ static int publish_new(struct feox_store *store, const struct fx_change *c, fx_s
 	} else {
 		fx_word other;
 
+		FX_PAUSE(FX_PAUSE_INSERT);
 		err = fx_hash_index_insert(store->hash, c->hash, pending, &slot, &other);
 		if (err == -EEXIST)
 			return 1;
@@ -214,12 +235,15 @@ static int publish_new(struct feox_store *store, const struct fx_change *c, fx_s
 			fx_record_unref(store->slab, record);
 			return err;
 		}
+		record->version = fx_version_next(store, c->hash, 0); /* C7 */
 	}
+	FX_PAUSE(FX_PAUSE_PENDING);
 	err = fx_ordered_index_insert(store->order, c->key, c->key_size);
 	if (err) {
 		abandon_pending(store, c, word, record);
 		return err;
 	}
+	FX_PAUSE(FX_PAUSE_ADDED);
 	if (word && !store->persistent)
 		fx_record_retire(store, fx_word_record(word));
 	publish_pending(store, c, record);
@@ -247,8 +271,10 @@ static int publish(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 	c->held = (struct fx_grant){0}; /* the flusher's now */
 	c->version = record->version;
 	fx_count_change(store, old, record);
-	if (record->flags & FX_RECORD_TOMBSTONE)
+	if (record->flags & FX_RECORD_TOMBSTONE) {
+		FX_PAUSE(FX_PAUSE_DELETED);
 		fx_tombstone_unlink(store, c->hash, record);
+	}
 	return 0;
 }
 

@@ -9,7 +9,22 @@
 #ifndef FX_COMMIT_H
 #define FX_COMMIT_H
 
+#include "pause.h"
 #include "store.h"
+
+/* Where a test may stop a writer; who reads or scans goes on. */
+enum fx_engine_pause {
+	FX_PAUSE_INSERT = FX_PAUSE_ENGINE, /* before an empty slot is taken */
+	FX_PAUSE_PENDING,		   /* it is: the key is on its way into the order */
+	FX_PAUSE_ADDED,			   /* it is there, and not yet live */
+	FX_PAUSE_WINDOW,		   /* in the queue's window, before the compare-and-swap */
+	FX_PAUSE_PUBLISHED,		   /* after it, before the push */
+	FX_PAUSE_DELETED, /* the tombstone is there, and the key still in the order */
+	FX_PAUSE_INTENTS, /* all intents are placed */
+	FX_PAUSE_BUILT,	  /* new keys are in the order, nothing is decided */
+	FX_PAUSE_DECIDED, /* committed or aborted, nothing is settled */
+	FX_PAUSE_ENGINE_END
+};
 
 /* Room held for a change: in the queue and on disk. Given to the flusher with the record. */
 struct fx_grant {

@@ -380,6 +380,7 @@ static int execute(struct run *run, const struct feox_batch *batch)
 
 	for (size_t i = 0; i < run->count && !err; i++)
 		err = fx_intent_place(run, &run->entries[i]);
+	FX_PAUSE(FX_PAUSE_INTENTS);
 	if (!err)
 		err = build_all(run, &need);
 	if (!err)
@@ -387,10 +388,12 @@ static int execute(struct run *run, const struct feox_batch *batch)
 				       any_reserved(batch));
 	if (!err)
 		err = add_keys(run);
+	FX_PAUSE(FX_PAUSE_BUILT);
 	if (err)
 		abort_run(run);
 	else
 		commit(run);
+	FX_PAUSE(FX_PAUSE_DECIDED);
 	settle_all(run);
 	fx_grant_release(run->store, &run->held);
 	return err;
