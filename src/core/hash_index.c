@@ -1,95 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hash_index.c - segments by the hash's top bits, each an array of slots that doubles on its own.
+ * hash_index.c - the calls of the hash index, over segments (hash_segment.h) and their directory.
  *
- * A key's word is in one of the WINDOW slots from its home on. Empty slots may be anywhere.
+ *   hash:  | directory: up to 30 bits | ... | tag: 16 bits | home bucket: 16 bits |
  *
- *  H1 A word in the table that the segment points to is the truth about its key.
- *  H2 A table is replaced under the segment's mutex: every slot is frozen first (one fetch_or, also
- *     on empty ones), so that no compare-and-swap and no insert succeeds in it any more; then its
- *     words are copied, then the new table is published (release), then the old one is retired.
- *  H3 A reader that met a frozen word, or no word, looks at the segment's pointer again: if it is
- *     still the table it searched, nothing had been changed elsewhere and its answer holds; else it
- *     searches again. It never waits for the copy.
- *  H4 Two inserts of one key exclude each other by the segment's mutex.
+ *   directory entry --> segment --> home bucket (one line) --> record (one line)
+ *                          |             '--> stash buckets it names, for one key in ten
+ *                          '--> successors, once it has been replaced
+ *
+ * A key's word stays in its slot for as long as the segment does. Segments do not grow: a full one
+ * is replaced, its words are copied. What moves a segment:
+ *
+ *   in use --(freeze, copy, set next)--> replaced --(entries corrected)--> retired
+ *
+ * Invariants, under every interleaving
+ *  H1 At any time one segment in use covers a hash: the one reached from any entry that covers it
+ * by following next. A key has at most one word there, and that is the truth about it. H2 Words
+ * enter empty slots by compare-and-swap under the lock of the key's home, after a search under that
+ * lock found none; the home's slots are entered under its lock only, those of the stash under many.
+ * So two inserts of one key exclude each other while they use one segment. H3 A frozen slot never
+ * changes again, whoever holds whatever lock: every change is a compare-and-swap that expects an
+ * unfrozen word. A segment's next is set when all its headers and slots are frozen and each word
+ * has been copied: so the copy is what the segment was when the last of its slots froze, and no
+ * change comes later or is lost. Locks are not copied: who still holds one fails to place, and
+ * starts over in the new segment. H4 A search is right at one moment within it. A word found
+ * unfrozen: when it was loaded. No word, and the home's header not frozen afterwards: the header is
+ * frozen before any slot and any slot before next is set, so up to that moment all that happened to
+ * the key happened here, where it was not seen; it cannot have moved between slots unseen but by a
+ * removal and an insert, and between them it was absent. A frozen word, or none in a frozen home:
+ * when next was loaded and was still NULL; nothing can have been changed elsewhere. Otherwise the
+ * search is made again in the successor. H5 Anybody may replace a segment at any time, also one
+ * whose replacement somebody else has begun: freezing is idempotent, each makes its own copy, and
+ * the compare-and-swap of next decides. So a stopped thread delays others by the few hundred turns
+ * after which they help themselves: a stopped mover of words is overtaken, and so is one stopped
+ * with a home's lock, by a segment where nobody has it. H6 An allocation fails before anything was
+ * frozen, with one exception: the new segments turn out too small, because the keys share more bits
+ * of their hash than chance allows. Then the segment stays frozen: it is read as before, inserts
+ * say -ENOMEM, and the next writer tries again. A copy that keeps its kind always fits (any home
+ * may use any stash bucket, so only the number of words per home counts, whatever their order); a
+ * grown or split one may not, and is then split into the larger, which does.
  */
 #include "hash_index.h"
 
 #include "hash.h"
+#include "hash_directory.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define SEGMENT_BITS 8u
-#define SEGMENTS     (1u << SEGMENT_BITS)
-#define WINDOW	     32u
-#define FIRST_SLOTS  64u
-
-struct table {
-	struct fx_retired retired;
-	struct fx_slab *slab;
-	uint64_t mask; /* slots - 1, without the window's tail */
-	size_t bytes;
-	fx_slot slots[];
-};
-
-struct segment {
-	struct table *_Atomic table;
-	pthread_mutex_t mutex; /* inserts and growth */
-};
+#define SPINS	     64u  /* turns before a waiting thread yields */
+#define PATIENCE     512u /* turns before it helps itself; a copy takes some 100 us */
+#define LOAD_PERCENT 80u  /* of its slots a segment gets from fx_hash_index_reserve() */
+#define KEEP_PERCENT 60u  /* with less of its slots in use, a full stash is no reason to grow */
+#define RECORD_LINES 3u	  /* of 64 bytes, prefetched */
 
 struct fx_hash_index {
+	struct fx_directory directory;
 	struct fx_slab *slab;
-	struct fx_epoch *epoch;
 	uint64_t seed;
-	_Atomic uint64_t bytes;
-	struct segment segments[SEGMENTS];
 };
 
-static struct table *table_new(struct fx_slab *slab, uint64_t slots)
-{
-	size_t bytes = sizeof(struct table) + (slots + WINDOW) * sizeof(fx_slot);
-	struct table *table = fx_slab_alloc(slab, bytes);
-
-	if (!table)
-		return NULL;
-	memset(table, 0, bytes);
-	table->slab = slab;
-	table->mask = slots - 1;
-	table->bytes = bytes;
-	return table;
-}
-
-static void table_free(struct fx_retired *retired, void *ctx)
-{
-	struct table *table = (struct table *)retired;
-
-	fx_slab_free(table->slab, table, table->bytes);
-}
+/* ---- Life --------------------------------------------------------------------------------------
+ */
 
 int fx_hash_index_create(struct fx_slab *slab, struct fx_epoch *epoch, uint64_t seed,
 			 struct fx_hash_index **ret_index)
 {
-	struct fx_hash_index *index = calloc(1, sizeof(*index));
+	struct fx_hash_index *index = fx_slab_alloc(slab, sizeof(*index));
+	int err;
 
 	if (!index)
 		return -ENOMEM;
 	index->slab = slab;
-	index->epoch = epoch;
 	index->seed = seed;
-	for (unsigned int i = 0; i < SEGMENTS; i++) {
-		struct table *table = table_new(slab, FIRST_SLOTS);
-
-		pthread_mutex_init(&index->segments[i].mutex, NULL);
-		atomic_init(&index->segments[i].table, table);
-		if (!table) {
-			fx_hash_index_destroy(index);
-			return -ENOMEM;
-		}
-		index->bytes += table->bytes;
+	err = fx_directory_init(&index->directory, slab, epoch);
+	if (err) {
+		fx_slab_free(slab, index, sizeof(*index));
+		return err;
 	}
 	*ret_index = index;
 	return 0;
@@ -99,213 +86,338 @@ void fx_hash_index_destroy(struct fx_hash_index *index)
 {
 	if (!index)
 		return;
-	for (unsigned int i = 0; i < SEGMENTS; i++) {
-		struct table *table = atomic_load(&index->segments[i].table);
+	fx_directory_release(&index->directory);
+	fx_slab_free(index->slab, index, sizeof(*index));
+}
 
-		if (table)
-			fx_slab_free(index->slab, table, table->bytes);
-		pthread_mutex_destroy(&index->segments[i].mutex);
+int fx_hash_index_reserve(struct fx_hash_index *index, uint64_t keys)
+{
+	struct fx_segment *only = fx_directory_leaf(&index->directory, 0);
+	unsigned int bits = 0, kind = FX_SEGMENT_SMALL;
+
+	if (only->depth || fx_segment_words(only))
+		return -EINVAL;
+	for (;;) {
+		uint64_t slots = (uint64_t)fx_segment_buckets(kind) * FX_BUCKET_SLOTS << bits;
+
+		if (keys <= slots / 100 * LOAD_PERCENT)
+			break;
+		if (kind == FX_SEGMENT_LARGE && bits == FX_DIRECTORY_BITS_MAX)
+			return -ENOMEM;
+		bits += kind == FX_SEGMENT_LARGE;
+		kind = kind == FX_SEGMENT_LARGE ? FX_SEGMENT_SMALL : FX_SEGMENT_LARGE;
 	}
-	free(index);
+	return fx_directory_expand(&index->directory, bits, kind);
 }
 
-static struct segment *segment_of(struct fx_hash_index *index, uint64_t hash)
+uint64_t fx_hash_index_bytes(const struct fx_hash_index *index)
 {
-	return &index->segments[hash >> (64 - SEGMENT_BITS)];
+	return sizeof(*index) + atomic_load_explicit(&index->directory.bytes, memory_order_relaxed);
 }
 
-static bool has_key(fx_word word, uint64_t hash, const void *key, size_t key_size)
-{
-	const struct fx_record *record = fx_word_record(word);
-
-	return record && ((word ^ hash << 32) & FX_SLOT_TAG_MASK) == 0 &&
-	       record->key_size == key_size &&
-	       (!key_size || memcmp(fx_record_key(record), key, key_size) == 0);
-}
-
-static fx_slot *search(struct table *table, uint64_t hash, const void *key, size_t key_size,
-		       fx_word *ret_word)
-{
-	fx_slot *slots = table->slots + (hash & table->mask);
-
-	for (unsigned int i = 0; i < WINDOW; i++) {
-		/* Acquire: pairs with the release that published the record. */
-		fx_word word = atomic_load_explicit(&slots[i], memory_order_acquire);
-
-		if (word && has_key(word, hash, key, key_size)) {
-			*ret_word = word;
-			return &slots[i];
-		}
-	}
-	*ret_word = 0;
-	return NULL;
-}
+/* ---- Finding -----------------------------------------------------------------------------------
+ */
 
 fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const void *key,
 			   size_t key_size, fx_slot **ret_slot)
 {
-	struct segment *segment = segment_of(index, hash);
-	struct table *table = atomic_load_explicit(&segment->table, memory_order_acquire);
+	uintptr_t entry = fx_directory_entry(&index->directory, hash);
+	struct fx_segment *segment = fx_entry_segment(entry);
+	unsigned int kind = fx_entry_kind(entry);
+	struct fx_found found;
 
-	for (;;) {
-		fx_word word;
-		fx_slot *slot = search(table, hash, key, key_size, &word);
-		struct table *now;
+	while (!fx_segment_search(segment, kind, hash, key, key_size, &found)) {
+		segment = fx_segment_next(segment, hash);
+		kind = segment->kind;
+	}
+	if (ret_slot)
+		*ret_slot = found.slot;
+	return found.word;
+}
 
-		if (word && !(word & FX_SLOT_FROZEN)) {
-			if (ret_slot)
-				*ret_slot = slot;
-			return word;
-		}
-		now = atomic_load_explicit(&segment->table, memory_order_acquire);
-		if (now == table && !(ret_slot && word)) { /* H3 */
-			if (ret_slot)
-				*ret_slot = NULL;
-			return word & ~(fx_word)FX_SLOT_FROZEN;
-		}
-		if (now == table)
-			sched_yield(); /* a writer waits for the new table */
-		table = now;
+void fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash)
+{
+	uintptr_t entry = fx_directory_entry(&index->directory, hash);
+
+	__builtin_prefetch(fx_segment_home(fx_entry_segment(entry), fx_entry_kind(entry), hash));
+}
+
+void fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash)
+{
+	uintptr_t entry = fx_directory_entry(&index->directory, hash);
+	struct fx_bucket *home =
+		fx_segment_home(fx_entry_segment(entry), fx_entry_kind(entry), hash);
+
+	for (unsigned int match = fx_bucket_match(home, hash); match; match &= match - 1) {
+		const uint8_t *record = (const uint8_t *)fx_word_record(atomic_load_explicit(
+			&home->slots[__builtin_ctz(match)], memory_order_relaxed));
+
+		for (unsigned int i = 0; i < RECORD_LINES; i++)
+			__builtin_prefetch(record + (size_t)i * 64);
 	}
 }
+
+void fx_hash_index_walk(struct fx_hash_index *index, uint64_t *cursor, size_t max_words,
+			void (*visit)(void *ctx, fx_slot *slot, fx_word word), void *ctx)
+{
+	fx_directory_walk(&index->directory, cursor, max_words, visit, ctx);
+}
+
+/* ---- Replacing a segment (H3, H5, H6) ----------------------------------------------------------
+ */
+
+enum shape {
+	SHAPE_SAME,	   /* a fresh arrangement; always fits */
+	SHAPE_GROWN,	   /* small -> large */
+	SHAPE_SPLIT_SMALL, /* two small ones; always fit when this is small */
+	SHAPE_SPLIT_LARGE  /* two large ones; always fit */
+};
+
+static enum shape first_shape(struct fx_hash_index *index, struct fx_segment *segment)
+{
+	uint32_t slots = fx_segment_buckets(segment->kind) * FX_BUCKET_SLOTS;
+	uint32_t stash_slots = fx_segment_stash(segment->kind) * FX_BUCKET_SLOTS;
+
+	/* Few words: removals left gaps in homes, or a lock is to be overtaken. Will it help? */
+	if (fx_segment_words(segment) < slots / 100 * KEEP_PERCENT &&
+	    fx_segment_stuck(segment, index->seed) < stash_slots / 2)
+		return SHAPE_SAME;
+	return segment->kind == FX_SEGMENT_SMALL ? SHAPE_GROWN : SHAPE_SPLIT_SMALL;
+}
+
+static void successors_free(struct fx_slab *slab, struct fx_successors *to)
+{
+	if (!to)
+		return;
+	if (to->half[1] != to->half[0])
+		fx_segment_free(to->half[1]);
+	fx_segment_free(to->half[0]);
+	fx_slab_free(slab, to, sizeof(*to));
+}
+
+static struct fx_successors *successors_new(struct fx_slab *slab, struct fx_segment *from,
+					    enum shape shape)
+{
+	struct fx_successors *to = fx_slab_alloc(slab, sizeof(*to));
+	bool split = shape == SHAPE_SPLIT_SMALL || shape == SHAPE_SPLIT_LARGE;
+	bool large = shape == SHAPE_GROWN || shape == SHAPE_SPLIT_LARGE ||
+		     (shape == SHAPE_SAME && from->kind == FX_SEGMENT_LARGE);
+	unsigned int kind = large ? FX_SEGMENT_LARGE : FX_SEGMENT_SMALL;
+	unsigned int depth = from->depth + split;
+
+	if (!to)
+		return NULL;
+	to->half[0] = fx_segment_new(slab, kind, from->first_hash, depth, from->generation + 1);
+	to->half[1] =
+		!split ? to->half[0]
+		       : fx_segment_new(slab, kind, from->first_hash | UINT64_C(1) << (64 - depth),
+					depth, from->generation + 1);
+	if (to->half[0] && to->half[1])
+		return to;
+	successors_free(slab, to);
+	return NULL;
+}
+
+/* A complete copy of segment in this shape: -ENOSPC: it does not fit. */
+static int copy_segment(struct fx_hash_index *index, struct fx_segment *segment, enum shape shape,
+			struct fx_successors **ret_to)
+{
+	struct fx_successors *to;
+	int err = 0;
+
+	if (shape >= SHAPE_SPLIT_SMALL)
+		err = fx_directory_reserve(&index->directory, segment->depth + 1u);
+	if (err)
+		return err;
+	to = successors_new(index->slab, segment, shape);
+	if (!to)
+		return -ENOMEM;
+	if (!fx_segment_copy(segment, index->seed, to)) {
+		successors_free(index->slab, to);
+		return -ENOSPC;
+	}
+	*ret_to = to;
+	return 0;
+}
+
+static void publish(struct fx_hash_index *index, struct fx_segment *segment,
+		    struct fx_successors *to)
+{
+	struct fx_successors *none = NULL;
+	uint64_t bytes = fx_segment_bytes(to->half[0]->kind);
+
+	if (to->half[1] != to->half[0])
+		bytes += fx_segment_bytes(to->half[1]->kind);
+	/* Release: pairs with fx_segment_next(); the copy is complete. */
+	if (!atomic_compare_exchange_strong_explicit(&segment->next, &none, to,
+						     memory_order_release, memory_order_relaxed)) {
+		successors_free(index->slab, to); /* somebody was faster; it is the same */
+		return;
+	}
+	FX_PAUSE(FX_PAUSE_HASH_PUBLISHED);
+	atomic_fetch_add_explicit(&index->directory.bytes, bytes - fx_segment_bytes(segment->kind),
+				  memory_order_relaxed);
+	fx_directory_replaced(&index->directory, segment);
+}
+
+/* 0: segment has been replaced, by us or by somebody else. -ENOMEM. */
+static int replace(struct fx_hash_index *index, struct fx_segment *segment)
+{
+	enum shape shape = first_shape(index, segment);
+	struct fx_successors *to;
+	int err;
+
+	while ((err = copy_segment(index, segment, shape, &to)) == -ENOSPC)
+		shape = shape == SHAPE_GROWN ? SHAPE_SPLIT_SMALL : SHAPE_SPLIT_LARGE;
+	if (!err)
+		publish(index, segment, to);
+	else if (atomic_load_explicit(&segment->next, memory_order_acquire))
+		err = 0;
+	return err;
+}
+
+/* ---- Waiting for others, but not for long (H5) -------------------------------------------------
+ */
+
+static void turn(unsigned int turns)
+{
+	if (turns >= SPINS) {
+		sched_yield();
+		return;
+	}
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Somebody is replacing segment, or waits for nothing: see that it is replaced. -ENOMEM. */
+static int await_next(struct fx_hash_index *index, struct fx_segment *segment)
+{
+	for (unsigned int turns = 0; turns < PATIENCE; turns++) {
+		if (atomic_load_explicit(&segment->next, memory_order_acquire))
+			return 0;
+		turn(turns);
+	}
+	return replace(index, segment);
+}
+
+/* Somebody has the home's lock. Either he gives it back, or its segment is replaced. */
+static int await_lock(struct fx_hash_index *index, struct fx_segment *segment,
+		      struct fx_bucket *home)
+{
+	for (unsigned int turns = 0; turns < PATIENCE; turns++) {
+		if (!(atomic_load_explicit(&home->header, memory_order_relaxed) & FX_HEADER_LOCKED))
+			return 0;
+		turn(turns);
+	}
+	return replace(index, segment);
+}
+
+/* ---- Writing -----------------------------------------------------------------------------------
+ */
 
 bool fx_hash_index_cas(struct fx_hash_index *index, fx_slot *slot, fx_word expected,
 		       fx_word desired)
 {
-	return slot &&
-	       atomic_compare_exchange_strong_explicit(slot, &expected, desired,
-						       memory_order_acq_rel, memory_order_acquire);
+	fx_word seen = expected;
+	const struct fx_record *record = fx_word_record(expected);
+	struct fx_segment *segment;
+	uint64_t hash;
+
+	if (!slot)
+		return false;
+	/* Release: the desired record is complete. Acquire: what came with the old word. */
+	if (atomic_compare_exchange_strong_explicit(slot, &seen, desired, memory_order_acq_rel,
+						    memory_order_acquire))
+		return true;
+	if (seen != (expected | FX_SLOT_FROZEN))
+		return false;
+	/* It is still the key's word, so its record is there. */
+	hash = fx_hash_key(index->seed, fx_record_key(record), record->key_size);
+	segment = fx_directory_leaf(&index->directory, hash);
+	if (atomic_load_explicit(&fx_segment_home(segment, segment->kind, hash)->header,
+				 memory_order_relaxed) &
+	    FX_HEADER_FROZEN)
+		(void)await_next(index, segment); /* -ENOMEM: the caller will come again */
+	return false;
 }
 
-static fx_slot *place(struct table *table, uint64_t hash, fx_word word)
+/* One attempt: 0, -EEXIST, -ENOMEM; -EAGAIN: the segment has been replaced or a lock given back. */
+static int try_insert(struct fx_hash_index *index, uint64_t hash, fx_word word,
+		      struct fx_found *ret_found)
 {
-	fx_slot *slots = table->slots + (hash & table->mask);
+	struct fx_segment *segment = fx_directory_leaf(&index->directory, hash);
+	struct fx_bucket *home = fx_segment_home(segment, segment->kind, hash);
+	enum fx_placed placed;
+	uint64_t header;
+	int err;
 
-	for (unsigned int i = 0; i < WINDOW; i++) {
-		fx_word empty = 0;
-
-		if (atomic_compare_exchange_strong_explicit(
-			    &slots[i], &empty, word, memory_order_acq_rel, memory_order_relaxed))
-			return &slots[i];
+	if (!fx_home_lock(home, &header)) {
+		err = header & FX_HEADER_FROZEN ? await_next(index, segment)
+						: await_lock(index, segment, home);
+		return err ? err : -EAGAIN;
 	}
-	return NULL;
-}
-
-static bool copy_words(struct fx_hash_index *index, struct table *from, struct table *to)
-{
-	for (uint64_t i = 0; i <= from->mask + WINDOW; i++) {
-		fx_word word =
-			atomic_fetch_or(&from->slots[i], FX_SLOT_FROZEN) & ~(fx_word)FX_SLOT_FROZEN;
-		struct fx_record *record = fx_word_record(word);
-
-		if (record &&
-		    !place(to, fx_hash_key(index->seed, fx_record_key(record), record->key_size),
-			   word))
-			return false;
+	placed = fx_segment_place(segment, index->seed, hash, word, ret_found);
+	fx_home_unlock(home);
+	switch (placed) {
+	case FX_PLACED:
+		return 0;
+	case FX_PRESENT:
+		return -EEXIST;
+	case FX_MOVING:
+		err = await_next(index, segment);
+		break;
+	default:
+		err = replace(index, segment);
 	}
-	return true;
-}
-
-/* Under the mutex. The old table stays frozen until a large enough one has been filled. */
-static int grow(struct fx_hash_index *index, struct segment *segment)
-{
-	struct table *old = atomic_load_explicit(&segment->table, memory_order_relaxed);
-	uint64_t slots = 2 * (old->mask + 1);
-
-	for (;;) {
-		struct table *table = table_new(index->slab, slots);
-
-		if (!table) {
-			if (slots == 2 * (old->mask + 1))
-				return -ENOMEM;
-			for (uint64_t i = 0; i <= old->mask + WINDOW; i++)
-				atomic_fetch_and(&old->slots[i], ~(fx_word)FX_SLOT_FROZEN);
-			return -ENOMEM;
-		}
-		if (copy_words(index, old, table)) {
-			atomic_fetch_add(&index->bytes, table->bytes);
-			atomic_fetch_sub(&index->bytes, old->bytes);
-			atomic_store_explicit(&segment->table, table, memory_order_release);
-			fx_epoch_retire(index->epoch, &old->retired, table_free, old->bytes);
-			return 0;
-		}
-		fx_slab_free(index->slab, table, table->bytes);
-		slots *= 2;
-	}
+	return err ? err : -EAGAIN;
 }
 
 int fx_hash_index_insert(struct fx_hash_index *index, uint64_t hash, fx_word word,
 			 fx_slot **ret_slot, fx_word *ret_word)
 {
-	struct segment *segment = segment_of(index, hash);
-	const struct fx_record *record = fx_word_record(word);
-	fx_slot *slot;
-	int err = 0;
+	struct fx_found found = {0};
+	int err;
 
-	pthread_mutex_lock(&segment->mutex);
-	for (;;) {
-		struct table *table = atomic_load_explicit(&segment->table, memory_order_relaxed);
-
-		slot = search(table, hash, fx_record_key(record), record->key_size, ret_word);
-		if (slot) {
-			err = -EEXIST;
-			break;
-		}
-		slot = place(table, hash, word);
-		if (slot) {
-			*ret_word = word;
-			break;
-		}
-		err = grow(index, segment);
-		if (err)
-			break;
+	do
+		err = try_insert(index, hash, word, &found);
+	while (err == -EAGAIN);
+	if (!err || err == -EEXIST) {
+		*ret_slot = found.slot;
+		*ret_word = found.word;
 	}
-	pthread_mutex_unlock(&segment->mutex);
-	if (!err || err == -EEXIST)
-		*ret_slot = slot;
 	return err;
 }
 
-void fx_hash_index_prefetch(struct fx_hash_index *index, uint64_t hash)
-{
-	struct table *table =
-		atomic_load_explicit(&segment_of(index, hash)->table, memory_order_acquire);
+/* ---- Reference bits ----------------------------------------------------------------------------
+ */
 
-	__builtin_prefetch(&table->slots[hash & table->mask]);
+static _Atomic uint64_t *header_of(fx_slot *slot, uint64_t *ret_bit)
+{
+	struct fx_bucket *bucket = (struct fx_bucket *)((uintptr_t)slot & ~(uintptr_t)63);
+
+	*ret_bit = FX_HEADER_REFERENCED << (slot - bucket->slots);
+	return &bucket->header;
 }
 
-/* The cursor is segment << 32 | slot; a table that grew meanwhile is visited from its start. */
-void fx_hash_index_walk(struct fx_hash_index *index, uint64_t *cursor, size_t max_words,
-			void (*visit)(void *ctx, fx_slot *slot, fx_word word), void *ctx)
+void fx_slot_reference(fx_slot *slot)
 {
-	uint64_t segment = *cursor >> 40, at = *cursor & ((UINT64_C(1) << 32) - 1);
-	uint64_t bits = *cursor >> 32 & 0xff;
+	uint64_t bit;
+	_Atomic uint64_t *header = header_of(slot, &bit);
 
-	while (max_words && segment < SEGMENTS) {
-		struct table *table =
-			atomic_load_explicit(&index->segments[segment].table, memory_order_acquire);
-
-		if (bits != (unsigned int)__builtin_ctzll(table->mask + 1))
-			at = 0;
-		bits = (unsigned int)__builtin_ctzll(table->mask + 1);
-		for (; at <= table->mask + WINDOW && max_words; at++, max_words--) {
-			fx_word word =
-				atomic_load_explicit(&table->slots[at], memory_order_acquire) &
-				~(fx_word)FX_SLOT_FROZEN;
-
-			if (word)
-				visit(ctx, &table->slots[at], word);
-		}
-		if (at <= table->mask + WINDOW)
-			break;
-		segment++;
-		at = 0;
-		bits = 0;
-	}
-	*cursor = segment == SEGMENTS ? 0 : segment << 40 | bits << 32 | at;
+	/* Relaxed here and below: a hint for eviction, nothing depends on it. */
+	if (!(atomic_load_explicit(header, memory_order_relaxed) & bit))
+		atomic_fetch_or_explicit(header, bit, memory_order_relaxed);
 }
 
-uint64_t fx_hash_index_bytes(const struct fx_hash_index *index)
+bool fx_slot_unreference(fx_slot *slot)
 {
-	return atomic_load_explicit(&index->bytes, memory_order_relaxed);
+	uint64_t bit;
+	_Atomic uint64_t *header = header_of(slot, &bit);
+
+	if (!(atomic_load_explicit(header, memory_order_relaxed) & bit))
+		return false;
+	return atomic_fetch_and_explicit(header, ~bit, memory_order_relaxed) & bit;
 }

@@ -7,9 +7,16 @@
  * engine's business (engine/commit.c), except FROZEN, which is the index's own and never given out.
  *
  * All calls are made inside an epoch section, and slots found are valid in that section only.
- * Progress: find is wait-free apart from one retry per split that overtakes it; it never waits for
- * a writer, wherever that has stopped. cas is one compare-and-swap. insert may wait for another
- * insert into the same bucket or for the split of its segment.
+ *
+ * Progress. A thread may stop for ever anywhere in these calls:
+ *   find, prefetch   wait-free: two dependent cache misses, and a step more for each split that
+ *                    overtakes them;
+ *   walk             wait-free for each bucket;
+ *   cas              one compare-and-swap. When it fails because the slot is being moved, it waits
+ *                    for that a moment (some hundred turns), and then does the move itself;
+ *   insert           the same, and a moment for an insert into the same bucket, which it overtakes
+ *                    by moving the segment. So both are lock-free, unless memory is short: then
+ *                    insert says so, and cas fails until the one who has begun the move goes on.
  */
 #ifndef FX_HASH_INDEX_H
 #define FX_HASH_INDEX_H
@@ -57,36 +64,58 @@ int fx_hash_index_create(struct fx_slab *slab, struct fx_epoch *epoch, uint64_t 
 /* The records are the caller's to free before (fx_hash_index_walk). NULL is allowed. */
 void fx_hash_index_destroy(struct fx_hash_index *index);
 
-/* The word of key and its slot, or 0 (*ret_slot is then NULL). hash = fx_hash_key() of the key. */
+/*
+ * Make room for so many keys, so that inserting them moves nothing. Only on an index that never had
+ * any, and no other call runs. -ENOMEM: as it was. -EINVAL: there are keys.
+ */
+int fx_hash_index_reserve(struct fx_hash_index *index, uint64_t keys);
+
+/*
+ * The word of key, or 0: it has none. hash = fx_hash_key() of the key. ret_slot may be NULL; its
+ * slot (NULL when there is no word) is for fx_hash_index_cas().
+ */
 fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const void *key,
 			   size_t key_size, fx_slot **ret_slot);
 
 /*
- * Replace *slot by desired when it still holds expected. False: it holds something else, or a split
- * is moving it; find again. desired 0 empties the slot. Both words are of the same key.
+ * Replace *slot by desired when it still holds expected, found in this section (not 0). False: it
+ * holds something else, or has moved; find again. desired 0 empties the slot. Both words are of the
+ * same key. slot NULL: false.
  */
 bool fx_hash_index_cas(struct fx_hash_index *index, fx_slot *slot, fx_word expected,
 		       fx_word desired);
 
 /*
  * Place word (whose record has the key) when the key has none. -EEXIST: it has one; *ret_slot and
- * *ret_word are that one. -ENOMEM.
+ * *ret_word are that one. -ENOMEM: the key has none, as before.
  */
 int fx_hash_index_insert(struct fx_hash_index *index, uint64_t hash, fx_word word,
 			 fx_slot **ret_slot, fx_word *ret_word);
 
-/* Fetch what a find of this hash will touch, for batches of finds. */
-void fx_hash_index_prefetch(struct fx_hash_index *index, uint64_t hash);
+/*
+ * For batches: first ask for the bucket of each hash, then, when these have arrived, for the
+ * records that may be the key's, then find. Hints: nothing is wrong without them.
+ */
+void fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash);
+void fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash);
 
 /*
  * Visit a part of the table: *cursor 0 starts, and is 0 again when all has been visited. Visits
- * every word that is there throughout at least once (twice when it is moved meanwhile).
+ * every word that is there throughout at least once (more often when it is moved meanwhile).
  * visit runs inside the section; at least one bucket and about max_words words a call.
  */
 void fx_hash_index_walk(struct fx_hash_index *index, uint64_t *cursor, size_t max_words,
 			void (*visit)(void *ctx, fx_slot *slot, fx_word word), void *ctx);
 
-/* Bytes of buckets and directories. */
+/*
+ * CLOCK: each slot has a reference bit. Set it when its record is used (a store only when it is
+ * clear); take it back, true: it was set. Splits keep it; a word that is placed anew may find it
+ * set.
+ */
+void fx_slot_reference(fx_slot *slot);
+bool fx_slot_unreference(fx_slot *slot);
+
+/* Bytes of buckets and directory, but for those that wait for their grace period. */
 uint64_t fx_hash_index_bytes(const struct fx_hash_index *index);
 
 #endif

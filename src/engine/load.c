@@ -147,8 +147,11 @@ int fx_load_records(struct feox_store *store,
 			    .total = fx_extent_table_live_records(store->extents)};
 	struct fx_extent *extent;
 	uint32_t cursor = 0;
-	int err = 0;
+	int err;
 
+	err = fx_hash_index_reserve(store->hash, load.total);
+	if (err)
+		return err;
 	load.records = malloc((load.total + 1) * sizeof(struct fx_record *));
 	if (!load.records)
 		return -ENOMEM;
