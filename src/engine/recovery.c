@@ -53,24 +53,29 @@ static bool run_is_valid(const struct feox_store *store, uint64_t start, uint64_
 	       blocks <= store->super.blocks - start;
 }
 
-/* The runs of an extent, to be freed. -EUCLEAN: no such extent can be; -ENOMEM. */
+/*
+ * The runs of an extent, to be freed. They are as long as its bytes need, and no longer than the
+ * store: so what is allocated for it is bounded. -EUCLEAN: no such extent can be; -ENOMEM.
+ */
 static int read_runs(const struct feox_store *store, const struct fx_journal_extent *e,
 		     struct fx_run **ret_runs)
 {
 	FX_AUTO_FREE struct fx_run *runs = malloc(e->run_count * sizeof(*runs));
-	uint64_t bytes = 0;
+	uint64_t need = fx_div_up(e->bytes, FX_BLOCK), blocks = 0;
 
 	if (!runs)
 		return -ENOMEM;
+	if (e->bytes > FX_EXTENT_BYTES_MAX || need > store->super.blocks)
+		return -EUCLEAN;
 	for (uint32_t i = 0; i < e->run_count; i++) {
 		struct fx_journal_run run = fx_journal_run_decode(e->runs, i);
 
-		if (!run_is_valid(store, run.start, run.blocks))
+		if (!run_is_valid(store, run.start, run.blocks) || run.blocks > need - blocks)
 			return -EUCLEAN;
 		runs[i] = (struct fx_run){run.start, run.blocks};
-		bytes += run.blocks * FX_BLOCK;
+		blocks += run.blocks;
 	}
-	if (e->bytes > bytes || e->bytes < FX_EXTENT_HEADER ||
+	if (blocks != need || e->bytes < FX_EXTENT_HEADER ||
 	    e->directory_bytes > e->bytes - FX_EXTENT_HEADER ||
 	    e->records > e->directory_bytes / FX_EXTENT_ENTRY_MIN)
 		return -EUCLEAN;
@@ -277,8 +282,10 @@ static int verify_extent(struct walk *walk, const struct fx_journal_extent *e)
 	uint64_t done = 0;
 	int err = read_runs(store, e, &runs);
 
-	if (err)
-		return err;
+	if (err) /* the record's own checksum is right: that is not torn */
+		return err == -EUCLEAN
+			       ? damaged(walk, "an extent that cannot be", walk->header.block)
+			       : err;
 	bytes = malloc(e->bytes);
 	if (!bytes)
 		return -ENOMEM;
@@ -298,6 +305,7 @@ static int verify_extent(struct walk *walk, const struct fx_journal_extent *e)
 
 static int verify_last(struct walk *walk)
 {
+	uint64_t blocks = 0;
 	struct fx_journal_extent extent;
 	struct fx_journal_reader r;
 	int more, err = 0;
@@ -307,8 +315,12 @@ static int verify_last(struct walk *walk)
 	fx_journal_read(&r, walk->record, &walk->header);
 	while (!err && (more = fx_journal_next_section(&r)) > 0)
 		while (!err && more == 1 && r.type == FX_SECTION_EXTENTS &&
-		       fx_journal_next_extent(&r, &extent) == 1)
-			err = verify_extent(walk, &extent);
+		       fx_journal_next_extent(&r, &extent) == 1) {
+			blocks += fx_div_up(extent.bytes, FX_BLOCK);
+			err = blocks > walk->store->super.blocks /* so they overlap */
+				      ? damaged(walk, "extents that cannot be", walk->header.block)
+				      : verify_extent(walk, &extent);
+		}
 	return err;
 }
 

@@ -4,6 +4,7 @@
 #include "bytes.h"
 #include "hash.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define MAGIC	      UINT32_C(0x58455846) /* "FXEX" */
@@ -14,6 +15,11 @@
 #define KEY_MAX	      (16u * 1024)
 #define METADATA_MAX  (96u * 1024)
 #define VALUE_MAX     (UINT32_C(1) << 30)
+
+static_assert(FX_EXTENT_HEADER + ENTRY_FIXED + 8 + 4 + KEY_MAX + METADATA_MAX + FX_VALUE_ALIGN +
+			      VALUE_MAX / FX_SLICE * 8 + VALUE_MAX <=
+		      FX_EXTENT_BYTES_MAX,
+	      "the largest extent");
 
 enum {
 	AT_MAGIC = 0,

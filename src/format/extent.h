@@ -42,6 +42,9 @@
 #define FX_VALUE_ALIGN	    8u
 #define FX_EXTENT_ENTRY_MIN 16u /* bytes of the smallest directory entry */
 
+/* Bytes of an extent: that of the largest value, its checksums, its key and its metadata. */
+#define FX_EXTENT_BYTES_MAX (((uint64_t)1 << 30) + ((uint64_t)256 << 10))
+
 struct fx_extent_header {
 	uint64_t block;
 	uint64_t sequence;

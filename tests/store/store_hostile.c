@@ -185,10 +185,71 @@ static void lying_images_do_no_harm(void **state)
 	free(image.bytes);
 }
 
+/* Behind the last record of the journal, one of a single extent with so many runs over all. */
+static void append_overlapping(struct image *image, uint32_t run_count, uint64_t bytes)
+{
+	uint64_t generation = fx_get_u64(image->bytes + 48);
+	struct fx_journal_header header = {.type = FX_JOURNAL_COMMIT, .generation = generation};
+	struct fx_journal_extent extent = {.sequence = UINT64_C(1) << 40,
+					   .bytes = bytes,
+					   .directory_bytes = 100,
+					   .records = 1,
+					   .run_count = run_count};
+	struct fx_journal_writer w;
+	uint8_t *runs;
+
+	for (uint64_t block = 2; block < image->size / BLOCK; block++) {
+		const uint8_t *at = image->bytes + block * BLOCK;
+
+		if (memcmp(at, "FXJR", 4) != 0 || fx_get_u64(at + 24) != generation ||
+		    fx_get_u64(at + 32) <= header.sequence)
+			continue;
+		header.sequence = fx_get_u64(at + 32);
+		header.block = block + fx_get_u64(at + 48) / BLOCK;
+		header.version_ceiling = fx_get_u64(at + 72);
+		header.id_ceiling = fx_get_u64(at + 80);
+		header.wall_ns = fx_get_u64(at + 88);
+	}
+	header.sequence++;
+	fx_journal_begin(&w, image->bytes + header.block * BLOCK, BLOCK);
+	fx_journal_section(&w, FX_SECTION_EXTENTS);
+	runs = fx_journal_put_extent(&w, &extent, NULL);
+	for (uint32_t i = 0; i < run_count; i++)
+		fx_journal_run_encode(runs, i, (struct fx_journal_run){2, image->size / BLOCK - 2});
+	fx_journal_section_end(&w);
+	fx_journal_finish(&w, &header, image->bytes + 16);
+}
+
+/* Runs over the same blocks made an extent larger than its store: memory was taken for all of it.
+ */
+static void extent_of_overlapping_runs_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct image image = make_image(f);
+	const uint64_t area = image.size - (uint64_t)2 * BLOCK;
+	const uint64_t lies[] = {64 * area, 64 * area - 4000, area + 1, area, 1, UINT64_MAX};
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
+		struct image copy = {.bytes = malloc(image.size), .size = image.size};
+		struct feox_options options = FEOX_OPTIONS_INIT;
+		struct feox_diag diag = {""};
+
+		memcpy(copy.bytes, image.bytes, image.size);
+		append_overlapping(&copy, 64, lies[i]);
+		write_image(f->path, &copy);
+		free(copy.bytes);
+		options.path = f->path;
+		assert_int_equal(feox_open(&options, &f->store, &diag), -EUCLEAN);
+		assert_non_null(strstr(diag.text, "that cannot be"));
+	}
+	free(image.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(lying_images_do_no_harm),
+		TEST(extent_of_overlapping_runs_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
