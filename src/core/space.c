@@ -7,6 +7,8 @@
  */
 #include "space.h"
 
+#include "patience.h"
+
 #include <sys/tree.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -112,7 +114,7 @@ int fx_space_free(struct fx_space *space, struct fx_run run)
 	if ((before && before->run.start + before->run.blocks > run.start) ||
 	    (after && run.start + run.blocks > after->run.start))
 		return -EEXIST;
-	node = malloc(sizeof(*node)); /* before anything is changed */
+	node = FX_PATIENTLY((struct node *)malloc(sizeof(*node))); /* before anything is changed */
 	if (!node)
 		return -ENOMEM;
 	if (before && before->run.start + before->run.blocks == run.start) {
@@ -144,7 +146,7 @@ int fx_space_take(struct fx_space *space, struct fx_run run)
 		return -ENOENT;
 	node_end = node->run.start + node->run.blocks;
 	if (node->run.start < run.start && end < node_end) {
-		tail = malloc(sizeof(*tail));
+		tail = FX_PATIENTLY((struct node *)malloc(sizeof(*tail)));
 		if (!tail)
 			return -ENOMEM;
 		tail->run = (struct fx_run){.start = end, .blocks = node_end - end};

@@ -17,6 +17,7 @@
 #include "batch_write.h"
 
 #include "pack.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,7 +73,7 @@ static int add_dead(struct cut *cut, fx_location location)
 {
 	if (cut->dead_count == cut->dead_capacity) {
 		size_t capacity = cut->dead_capacity ? 2 * cut->dead_capacity : 1024;
-		fx_location *dead = realloc(cut->dead, capacity * sizeof(*dead));
+		fx_location *dead = FX_PATIENTLY(realloc(cut->dead, capacity * sizeof(*dead)));
 
 		if (!dead)
 			return -ENOMEM;
@@ -116,7 +117,7 @@ static int kill_dead(struct cut *cut)
 	if (!cut->dead_count)
 		return 0;
 	qsort(cut->dead, cut->dead_count, sizeof(*cut->dead), compare_locations);
-	cut->freed = malloc(cut->dead_count * sizeof(struct fx_extent *));
+	cut->freed = FX_PATIENTLY(malloc(cut->dead_count * sizeof(struct fx_extent *)));
 	if (!cut->freed)
 		return -ENOMEM;
 	for (size_t i = 0; i < cut->dead_count; i++) {
@@ -173,7 +174,7 @@ static void put_extents(const struct cut *cut, struct fx_journal_writer *w)
 /* The dead records of extents that live on; those of freed extents need no mention. */
 static int put_dead(const struct cut *cut, struct fx_journal_writer *w)
 {
-	uint16_t *indexes = malloc(FX_EXTENT_RECORDS_MAX * sizeof(*indexes));
+	uint16_t *indexes = FX_PATIENTLY(malloc(FX_EXTENT_RECORDS_MAX * sizeof(*indexes)));
 	size_t i = 0;
 
 	if (!indexes)

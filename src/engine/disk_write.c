@@ -2,6 +2,7 @@
 #include "disk_write.h"
 
 #include "bytes.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct piece {
 uint8_t *fx_write_buffer(size_t size)
 {
 	size_t rounded = fx_align_up(size, FX_BLOCK);
-	uint8_t *buffer = aligned_alloc(FX_BLOCK, rounded);
+	uint8_t *buffer = FX_PATIENTLY(aligned_alloc(FX_BLOCK, rounded));
 
 	if (buffer)
 		memset(buffer, 0, rounded);
@@ -64,7 +65,7 @@ static void submit(struct fx_write_queue *queue, struct transfer *transfer, uint
 
 	while (queue->in_flight >= DEPTH)
 		reap_one(queue);
-	piece = calloc(1, sizeof(*piece));
+	piece = FX_PATIENTLY((struct piece *)calloc(1, sizeof(*piece)));
 	err = piece ? 0 : -ENOMEM;
 	if (!err) {
 		piece->transfer = transfer;
@@ -85,7 +86,7 @@ static void submit(struct fx_write_queue *queue, struct transfer *transfer, uint
 void fx_write_start(struct fx_write_queue *queue, uint8_t *buffer, size_t size,
 		    const struct fx_run *runs, uint32_t run_count)
 {
-	struct transfer *transfer = calloc(1, sizeof(*transfer));
+	struct transfer *transfer = FX_PATIENTLY((struct transfer *)calloc(1, sizeof(*transfer)));
 	size_t done = 0;
 
 	if (!transfer) {

@@ -13,6 +13,7 @@
 #include "journal_chain.h"
 
 #include "bytes.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ int fx_chain_add_segment(struct fx_chain *chain, struct fx_run run)
 {
 	if (chain->run_count == chain->run_capacity) {
 		size_t capacity = chain->run_capacity ? 2 * chain->run_capacity : 4;
-		struct fx_run *runs = realloc(chain->runs, capacity * sizeof(*runs));
+		struct fx_run *runs = FX_PATIENTLY(realloc(chain->runs, capacity * sizeof(*runs)));
 
 		if (!runs)
 			return -ENOMEM;

@@ -3,6 +3,7 @@
 
 #include "bytes.h"
 #include "extent.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static int add_run(struct fx_pack *pack, struct fx_run run)
 {
 	if (pack->run_count == pack->run_capacity) {
 		uint32_t capacity = pack->run_capacity ? 2 * pack->run_capacity : 16;
-		struct fx_run *runs = realloc(pack->runs, capacity * sizeof(*runs));
+		struct fx_run *runs = FX_PATIENTLY(realloc(pack->runs, capacity * sizeof(*runs)));
 
 		if (!runs)
 			return -ENOMEM;
@@ -143,7 +144,7 @@ static int remember(struct fx_pack *pack, struct fx_extent *extent)
 	if (pack->extent_count == pack->extent_capacity) {
 		uint32_t capacity = pack->extent_capacity ? 2 * pack->extent_capacity : 16;
 		struct fx_extent **extents =
-			realloc(pack->extents, capacity * sizeof(struct fx_extent *));
+			FX_PATIENTLY(realloc(pack->extents, capacity * sizeof(struct fx_extent *)));
 
 		if (!extents)
 			return -ENOMEM;
@@ -183,9 +184,10 @@ static int write_extent(struct fx_pack *pack)
 		return err;
 	}
 	fill(pack, buffer, sequence, pack->runs[0].start, bytes);
-	err = fx_extent_table_add(store->extents, sequence, bytes, (uint32_t)pack->directory_bytes,
-				  pack->count, fx_checksum(store->store_seed, buffer, bytes),
-				  pack->runs, pack->run_count, NULL, &extent);
+	err = FX_PATIENTLY_TRY(fx_extent_table_add(store->extents, sequence, bytes,
+						   (uint32_t)pack->directory_bytes, pack->count,
+						   fx_checksum(store->store_seed, buffer, bytes),
+						   pack->runs, pack->run_count, NULL, &extent));
 	if (err)
 		give_back(pack);
 	else
@@ -209,7 +211,7 @@ static int collect(struct fx_pack *pack, struct fx_record *record)
 	if (pack->count == pack->capacity) {
 		uint32_t capacity = pack->capacity ? 2 * pack->capacity : 1024;
 		struct fx_record **records =
-			realloc(pack->records, capacity * sizeof(struct fx_record *));
+			FX_PATIENTLY(realloc(pack->records, capacity * sizeof(struct fx_record *)));
 
 		if (!records)
 			return -ENOMEM;
