@@ -196,8 +196,12 @@ enum feox_write_flag {
 	FEOX_KEEP_METADATA = 1 << 6, /* keep the metadata of the value that is replaced */
 	FEOX_RESERVED = 1 << 7,	     /* the caller holds a feox_reserve() of at least this value's
 				      * size: there is room; it stays the caller's to give back */
-	FEOX_SET_EXPIRY = 1 << 11    /* feox_add(), feox_patch(): expiry_ns also for a key that is
+	FEOX_SET_EXPIRY = 1 << 11,   /* feox_add(), feox_patch(): expiry_ns also for a key that is
 				      * present, instead of keeping what it has */
+	FEOX_SET_METADATA = 1 << 14, /* the same for metadata */
+	FEOX_BASE = 1 << 15	     /* feox_add(), feox_patch(): start from base instead of the
+				      * value of the key, which must be present; for who holds a
+				      * newer value than the store does. Implies FEOX_REPLACE */
 };
 
 /* How to write; NULL stands for all zero. Fields without their flag are ignored. */
@@ -207,6 +211,8 @@ struct feox_write_options {
 	uint64_t expiry_ns;   /* point in time, 0: never; with KEEP_EXPIRY only for a new key */
 	const void *metadata; /* opaque bytes kept with the record; with KEEP_METADATA only */
 	size_t metadata_size; /* for a key that is new; at most FEOX_METADATA_MAX */
+	const void *base;     /* with FEOX_BASE */
+	size_t base_size;
 };
 
 struct feox_write_result {
@@ -259,9 +265,10 @@ FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size
  * none and without leading zeros, as "-17"; one newline behind it is allowed and kept. An absent
  * key counts as "0". *ret_number is the sum; it and ret_result may be NULL.
  *
- * A key that is present keeps its metadata, and its expiry unless FEOX_SET_EXPIRY is given; a new
- * one gets those of options. Flags: FEOX_NOWAIT, FEOX_CREATE, FEOX_REPLACE, FEOX_IF_VERSION,
- * FEOX_RESERVED, FEOX_SET_EXPIRY; FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying.
+ * A key that is present keeps its expiry and metadata unless FEOX_SET_EXPIRY or FEOX_SET_METADATA
+ * is given; a new one gets those of options. Flags: FEOX_NOWAIT, FEOX_CREATE, FEOX_REPLACE,
+ * FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY, FEOX_SET_METADATA, FEOX_BASE; FEOX_KEEP_EXPIRY
+ * and FEOX_KEEP_METADATA go without saying.
  *
  * -EINVAL the value is no such text; -ERANGE the sum is beyond 64 bits; -EEXIST, -ENOENT,
  * -ECANCELED see the flags; -ENOSPC, -EAGAIN as feox_put(). On any failure nothing has changed.
@@ -274,7 +281,7 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
  * Apply a JSON Patch (RFC 6902, pointers by RFC 6901) to the JSON text (RFC 8259) that key's value
  * is: all of its operations or, on any failure, none. Atomic: it is applied to one version and
  * replaces that very version; when another writer was faster it is applied anew. The key keeps its
- * metadata, and its expiry unless FEOX_SET_EXPIRY is given.
+ * expiry and metadata unless FEOX_SET_EXPIRY or FEOX_SET_METADATA is given.
  *
  * The text is edited, not written anew: what the patch does not touch keeps its bytes - the order
  * of members, white space, 1.10, numbers of any length. So do the values put in, only that a value
@@ -287,10 +294,9 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
  * While it runs it takes memory outside of memory_limit_bytes: about twice the value's size, and a
  * few times the patch's.
  *
- * Flags: FEOX_NOWAIT, FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY; FEOX_REPLACE,
- * FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying. Of options, metadata is ignored.
- * ret_result and diag may be NULL; diag is written only on failure, and is empty where the errno
- * says it all.
+ * Flags: FEOX_NOWAIT, FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY, FEOX_SET_METADATA,
+ * FEOX_BASE; FEOX_REPLACE, FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying. ret_result
+ * and diag may be NULL; diag is written only on failure, and is empty where the errno says it all.
  *
  * -ENOENT    the key is absent
  * -EINVAL    misuse; or, and then diag names the operation (from 0), the pointer and the byte

@@ -396,7 +396,13 @@ int fx_change_init(struct feox_store *store, struct fx_change *change, const voi
 		change->expiry_ns = options->expiry_ns;
 		change->metadata = options->metadata;
 		change->metadata_size = options->metadata_size;
+		change->base = options->base;
+		change->base_size = options->base_size;
 	}
+	if ((change->flags & FEOX_BASE) && !change->base && change->base_size)
+		return -EINVAL;
+	if (change->flags & FEOX_BASE)
+		change->flags |= FEOX_REPLACE;
 	if ((change->flags & ~allowed_flags) || change->metadata_size > FEOX_METADATA_MAX ||
 	    (!change->metadata && change->metadata_size) || change->expiry_ns > FEOX_TIME_MAX)
 		return -EINVAL;

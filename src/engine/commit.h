@@ -71,6 +71,8 @@ struct fx_change {
 	const void *metadata;
 	size_t metadata_size;
 	uint64_t expiry_ns;
+	const void *base; /* with FEOX_BASE: the value to start from */
+	size_t base_size;
 
 	/* While it runs. */
 	enum fx_wait wait;

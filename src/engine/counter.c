@@ -15,7 +15,7 @@
 
 #define ADD_FLAGS                                                                                  \
 	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY |           \
-	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_EXPIRY)
+	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_EXPIRY | FEOX_SET_METADATA | FEOX_BASE)
 #define CAS_FLAGS                                                                                  \
 	(FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA |    \
 	 FEOX_RESERVED)
@@ -87,6 +87,8 @@ static int read_number(struct feox_store *store, struct fx_change *c, struct fx_
 {
 	int err;
 
+	if (c->flags & FEOX_BASE)
+		return parse_number(c->base, c->base_size, ret_number, ret_newline);
 	if (!old) {
 		*ret_number = 0;
 		*ret_newline = false;

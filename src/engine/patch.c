@@ -12,7 +12,7 @@
 
 #define PATCH_FLAGS                                                                                \
 	(FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA |    \
-	 FEOX_RESERVED | FEOX_SET_EXPIRY)
+	 FEOX_RESERVED | FEOX_SET_EXPIRY | FEOX_SET_METADATA | FEOX_BASE)
 
 /* Read, apply, put. -ECANCELED also when another writer was faster. */
 static int attempt(struct feox_store *store, struct fx_change *c, const struct fx_json_patch *patch,
@@ -20,16 +20,18 @@ static int attempt(struct feox_store *store, struct fx_change *c, const struct f
 {
 	const struct fx_json_limits limits = {store->max_value, FEOX_PATCH_WORK_MAX};
 	struct fx_json_buffer result = {0};
+	struct fx_json_text text;
 	struct feox_value value;
 	int err = fx_value_get(store, c->hash, c->key, c->key_size, c->flags & FEOX_NOWAIT, &value);
 
 	if (err)
 		return err;
+	text = c->flags & FEOX_BASE ? (struct fx_json_text){c->base, c->base_size}
+				    : (struct fx_json_text){value.data, value.size};
 	if ((c->flags & FEOX_IF_VERSION) && c->if_version != value.version)
 		err = -ECANCELED;
 	else
-		err = fx_json_patch_apply(patch, (struct fx_json_text){value.data, value.size},
-					  &limits, &result, diag);
+		err = fx_json_patch_apply(patch, text, &limits, &result, diag);
 	c->if_version = value.version;
 	feox_value_release(store, &value);
 	if (!err) {
@@ -67,7 +69,8 @@ FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_si
 	if (err || (!patch && patch_size)) {
 		err = fx_json_say(&why, -EINVAL, "a key, option or flag that a patch cannot have");
 	} else {
-		c.flags = (c.flags & ~(unsigned int)FEOX_KEEP_EXPIRY) | fx_keep_flags(&c);
+		c.flags = (c.flags & ~(unsigned int)(FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA)) |
+			  fx_keep_flags(&c);
 		c.build = fx_build_put;
 		err = fx_store_writable(store);
 	}

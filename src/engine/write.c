@@ -115,7 +115,8 @@ void fx_content_keep(struct fx_content *content, const struct fx_record *old, un
 
 unsigned int fx_keep_flags(const struct fx_change *c)
 {
-	return FEOX_KEEP_METADATA | (c->flags & FEOX_SET_EXPIRY ? 0u : FEOX_KEEP_EXPIRY);
+	return (c->flags & FEOX_SET_METADATA ? 0u : FEOX_KEEP_METADATA) |
+	       (c->flags & FEOX_SET_EXPIRY ? 0u : FEOX_KEEP_EXPIRY);
 }
 
 int fx_put_value(struct feox_store *store, struct fx_change *c, const void *value,

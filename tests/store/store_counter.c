@@ -212,6 +212,36 @@ static void counters_keep_expiry_and_metadata(void **state)
 	assert_int_equal(expiry_of(f->store, "n"), f->now + 30);
 }
 
+/* Whoever holds a newer value than the store counts on from that one. */
+static void a_base_replaces_the_value(void **state)
+{
+	struct fixture *f = *state;
+	struct feox_write_options o = {.flags = FEOX_BASE | FEOX_SET_METADATA,
+				       .base = "41\n",
+				       .base_size = 3,
+				       .metadata = "meta",
+				       .metadata_size = 4};
+	struct feox_stat stat;
+	char metadata[8];
+	int64_t n;
+
+	open_memory_store(f);
+	assert_int_equal(feox_add(f->store, "n", 1, 1, &o, &n, NULL), -ENOENT);
+	put(f->store, "n", "no number");
+	assert_int_equal(feox_add(f->store, "n", 1, 1, &o, &n, NULL), 0);
+	assert_int_equal(n, 42);
+	expect_text(f->store, "n", "42\n");
+	assert_int_equal(feox_stat(f->store, "n", 1, metadata, sizeof(metadata), &stat), 0);
+	assert_int_equal(stat.metadata_size, 4);
+	assert_memory_equal(metadata, "meta", 4);
+	o.base = "x";
+	o.base_size = 1;
+	assert_int_equal(feox_add(f->store, "n", 1, 1, &o, &n, NULL), -EINVAL);
+	o.base = NULL;
+	assert_int_equal(feox_add(f->store, "n", 1, 1, &o, &n, NULL), -EINVAL);
+	expect_text(f->store, "n", "42\n");
+}
+
 /* ---- On disk --------------------------------------------------------------------------------- */
 
 /* After reopening the value is on disk only: it is fetched, or NOWAIT says that it is. */
@@ -350,6 +380,7 @@ int main(void)
 		TEST(other_text_is_no_number),
 		TEST(add_conditions),
 		TEST(counters_keep_expiry_and_metadata),
+		TEST(a_base_replaces_the_value),
 		TEST(cold_numbers_are_fetched),
 		TEST(a_read_only_store_refuses),
 		TEST(no_increment_is_lost_in_memory),

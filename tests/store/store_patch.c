@@ -88,6 +88,28 @@ static void other_failures_have_no_text(void **state)
 	assert_string_equal(diag.text, "?"); /* written on failure only */
 }
 
+/* Whoever holds a newer value than the store has that one patched. */
+static void a_base_replaces_the_value(void **state)
+{
+	struct fixture *f = *state;
+	struct feox_write_options o = {.flags = FEOX_BASE | FEOX_SET_METADATA,
+				       .base = "[1,  2]",
+				       .base_size = 7,
+				       .metadata = "meta",
+				       .metadata_size = 4};
+	static const char remove[] = "[{\"op\":\"remove\",\"path\":\"/1\"}]";
+	struct feox_stat stat;
+
+	open_memory_store(f);
+	assert_int_equal(feox_patch(f->store, "k", 1, remove, strlen(remove), &o, NULL, NULL),
+			 -ENOENT);
+	put(f->store, "k", "not JSON");
+	assert_int_equal(feox_patch(f->store, "k", 1, remove, strlen(remove), &o, NULL, NULL), 0);
+	expect_text(f->store, "k", "[1]");
+	assert_int_equal(feox_stat(f->store, "k", 1, NULL, 0, &stat), 0);
+	assert_int_equal(stat.metadata_size, 4);
+}
+
 static void misuse_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -253,6 +275,7 @@ int main(void)
 		TEST(failure_changes_nothing_and_says_where),
 		TEST(other_failures_have_no_text),
 		TEST(misuse_is_refused),
+		TEST(a_base_replaces_the_value),
 		TEST(expiry_and_metadata_stay),
 		TEST(growth_ends_at_the_largest_value),
 		TEST(on_disk),
