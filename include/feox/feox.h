@@ -45,6 +45,7 @@ extern "C" {
 #define FEOX_BATCH_MAX	       ((size_t)4 << 20)   /* operations in one batch */
 #define FEOX_DIAG_MAX	       ((size_t)256)	   /* bytes of a diagnostic text, with its NUL */
 #define FEOX_TIME_MAX	       (INT64_MAX)	   /* latest expiry, ns since 1970 */
+#define FEOX_VERSION_SET_MAX   (UINT64_C(1) << 62) /* highest version a caller may set */
 
 #define FEOX_JSON_DEPTH_MAX	  512u		      /* containers in containers of a JSON text */
 #define FEOX_PATCH_MAX		  ((size_t)64 << 20)  /* bytes in a JSON Patch */
@@ -184,6 +185,13 @@ FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_siz
  * Versions: a 64-bit number that grows with every change of a key's value and never repeats for
  * that key, even after delete and re-create or a crash; it is the token to compare and swap with.
  * Changes of expiry or metadata keep it; a rename gives the target a new one.
+ *
+ * Automatic versions are nanoseconds of wall time, or one more than what was before. A caller that
+ * brings versions along (a replica, a backup) gives them with FEOX_SET_VERSION: refused with
+ * -ESTALE unless newer than what the store has of the key, be it expired or deleted; accepted ones
+ * lift the automatic versions that follow, also after a crash. A delete is remembered until it is
+ * durable, in memory-only stores not at all: then a version that the key had before may be given to
+ * it again, and not to do so is up to the caller.
  */
 
 enum feox_write_flag {
@@ -199,9 +207,11 @@ enum feox_write_flag {
 	FEOX_SET_EXPIRY = 1 << 11,   /* feox_add(), feox_patch(): expiry_ns also for a key that is
 				      * present, instead of keeping what it has */
 	FEOX_SET_METADATA = 1 << 14, /* the same for metadata */
-	FEOX_BASE = 1 << 15	     /* feox_add(), feox_patch(): start from base instead of the
+	FEOX_BASE = 1 << 15,	     /* feox_add(), feox_patch(): start from base instead of the
 				      * value of the key, which must be present; for who holds a
 				      * newer value than the store does. Implies FEOX_REPLACE */
+	FEOX_SET_VERSION = 1 << 12   /* not for set_expiry, set_metadata: the change has the version
+				      * set_version; -ESTALE unless newer than what is there */
 };
 
 /* How to write; NULL stands for all zero. Fields without their flag are ignored. */
@@ -213,25 +223,28 @@ struct feox_write_options {
 	size_t metadata_size; /* for a key that is new; at most FEOX_METADATA_MAX */
 	const void *base;     /* with FEOX_BASE */
 	size_t base_size;
+	uint64_t set_version; /* with FEOX_SET_VERSION: 1 to FEOX_VERSION_SET_MAX, else -EINVAL */
 };
 
 struct feox_write_result {
 	uint64_t version;
-	bool created; /* the key was absent */
+	uint64_t expiry_ns; /* that the key has now; 0: never */
+	bool created;	    /* the key was absent */
 };
 
 /*
- * Set key to value. ret_result may be NULL. -EEXIST, -ENOENT, -ECANCELED see the flags; -EFBIG the
- * value is larger than max_value_bytes; -ENOSPC no room on the device, now or by growing; -EAGAIN
- * see FEOX_NOWAIT. On any failure nothing has changed.
+ * Set key to value. ret_result may be NULL. -EEXIST, -ENOENT, -ECANCELED, -ESTALE see the flags;
+ * -EFBIG the value is larger than max_value_bytes; -ENOSPC no room on the device, now or by
+ * growing; -EAGAIN see FEOX_NOWAIT. On any failure nothing has changed.
  */
 FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size, const void *value,
 		      size_t value_size, const struct feox_write_options *options,
 		      struct feox_write_result *ret_result);
 
 /*
- * Remove key. Of the options only FEOX_NOWAIT and FEOX_IF_VERSION count (FEOX_REPLACE goes without
- * saying). -ENOENT when absent, -ECANCELED when its version is another one. Works on a full store.
+ * Remove key. Of the options only FEOX_NOWAIT, FEOX_IF_VERSION and FEOX_SET_VERSION (the delete's)
+ * count; FEOX_REPLACE goes without saying. -ENOENT when absent, -ECANCELED when its version is
+ * another one, -ESTALE when set_version is not newer. Works on a full store.
  */
 FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_size,
 			 const struct feox_write_options *options);
@@ -267,11 +280,12 @@ FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size
  *
  * A key that is present keeps its expiry and metadata unless FEOX_SET_EXPIRY or FEOX_SET_METADATA
  * is given; a new one gets those of options. Flags: FEOX_NOWAIT, FEOX_CREATE, FEOX_REPLACE,
- * FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY, FEOX_SET_METADATA, FEOX_BASE; FEOX_KEEP_EXPIRY
- * and FEOX_KEEP_METADATA go without saying.
+ * FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY, FEOX_SET_METADATA, FEOX_BASE, FEOX_SET_VERSION;
+ * FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying.
  *
  * -EINVAL the value is no such text; -ERANGE the sum is beyond 64 bits; -EEXIST, -ENOENT,
- * -ECANCELED see the flags; -ENOSPC, -EAGAIN as feox_put(). On any failure nothing has changed.
+ * -ECANCELED, -ESTALE see the flags; -ENOSPC, -EAGAIN as feox_put(). On any failure nothing has
+ * changed.
  */
 FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size, int64_t delta,
 		      const struct feox_write_options *options, int64_t *ret_number,
@@ -295,8 +309,9 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
  * few times the patch's.
  *
  * Flags: FEOX_NOWAIT, FEOX_IF_VERSION, FEOX_RESERVED, FEOX_SET_EXPIRY, FEOX_SET_METADATA,
- * FEOX_BASE; FEOX_REPLACE, FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without saying. ret_result
- * and diag may be NULL; diag is written only on failure, and is empty where the errno says it all.
+ * FEOX_BASE, FEOX_SET_VERSION; FEOX_REPLACE, FEOX_KEEP_EXPIRY and FEOX_KEEP_METADATA go without
+ * saying. ret_result and diag may be NULL; diag is written only on failure, and is empty where the
+ * errno says it all.
  *
  * -ENOENT    the key is absent
  * -EINVAL    misuse; or, and then diag names the operation (from 0), the pointer and the byte
@@ -308,6 +323,7 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
  *	      the patch has more bytes, operations or work than FEOX_PATCH_*_MAX allow; diag says
  *	      which
  * -ECANCELED the key's version is not if_version (FEOX_IF_VERSION)
+ * -ESTALE    set_version is not newer than the key's version (FEOX_SET_VERSION)
  * -ENOSPC, -EAGAIN as feox_put()
  */
 FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_size,

@@ -10,7 +10,7 @@
 
 #define PUT_FLAGS                                                                                  \
 	(FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_IF_ABSENT | FEOX_KEEP_EXPIRY |        \
-	 FEOX_KEEP_METADATA | FEOX_RESERVED)
+	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_VERSION)
 #define RENAME_FLAGS                                                                               \
 	(FEOX_IF_VERSION | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE | FEOX_RENAME_METADATA)
 
@@ -108,8 +108,11 @@ static int apply_options(struct fx_op *op, const struct feox_write_options *opti
 		return 0;
 	op->flags = options->flags & ~(unsigned int)FEOX_NOWAIT;
 	op->if_version = options->if_version;
+	op->set_version = options->set_version;
 	op->expiry_ns = options->expiry_ns;
-	return (op->flags & ~allowed) || op->expiry_ns > FEOX_TIME_MAX ? -EINVAL : 0;
+	if ((op->flags & ~allowed) || op->expiry_ns > FEOX_TIME_MAX)
+		return -EINVAL;
+	return fx_version_check(op->flags, op->set_version);
 }
 
 FEOX_API int feox_batch_put(struct feox_batch *batch, const void *key, size_t key_size,
@@ -141,7 +144,7 @@ FEOX_API int feox_batch_delete(struct feox_batch *batch, const void *key, size_t
 {
 	struct fx_op op = {.kind = FX_OP_DELETE};
 	struct part parts[4] = {{key, key_size}};
-	int err = apply_options(&op, options, FEOX_IF_VERSION);
+	int err = apply_options(&op, options, FEOX_REPLACE | FEOX_IF_VERSION | FEOX_SET_VERSION);
 
 	return err ? err : add(batch, &op, parts);
 }
@@ -152,7 +155,7 @@ FEOX_API int feox_batch_set_metadata(struct feox_batch *batch, const void *key, 
 {
 	struct fx_op op = {.kind = FX_OP_METADATA};
 	struct part parts[4] = {{key, key_size}, {NULL, 0}, {metadata, metadata_size}};
-	int err = apply_options(&op, options, FEOX_IF_VERSION);
+	int err = apply_options(&op, options, FEOX_REPLACE | FEOX_IF_VERSION);
 
 	return err ? err : add(batch, &op, parts);
 }

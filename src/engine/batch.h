@@ -14,7 +14,7 @@ enum fx_op_kind { FX_OP_PUT, FX_OP_DELETE, FX_OP_METADATA, FX_OP_RENAME };
 struct fx_op {
 	enum fx_op_kind kind;
 	unsigned int flags;
-	uint64_t if_version, expiry_ns;
+	uint64_t if_version, set_version, expiry_ns;
 	size_t key_size, target_size, metadata_size, value_size;
 	struct fx_value *large; /* the value when it is not inline */
 	uint8_t *bytes;		/* key, target, metadata, inline value; malloc(3)ed */

@@ -235,7 +235,8 @@ static int publish_new(struct feox_store *store, const struct fx_change *c, fx_s
 			fx_record_unref(store->slab, record);
 			return err;
 		}
-		record->version = fx_version_next(store, c->hash, 0); /* C7 */
+		if (!(c->flags & FEOX_SET_VERSION))
+			record->version = fx_version_next(store, c->hash, 0); /* C7 */
 	}
 	FX_PAUSE(FX_PAUSE_PENDING);
 	err = fx_ordered_index_insert(store->order, c->key, c->key_size);
@@ -270,6 +271,7 @@ static int publish(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 		return err;
 	c->held = (struct fx_grant){0}; /* the flusher's now */
 	c->version = record->version;
+	c->new_expiry_ns = record->expiry_ns;
 	fx_count_change(store, old, record);
 	if (record->flags & FX_RECORD_TOMBSTONE) {
 		FX_PAUSE(FX_PAUSE_DELETED);
@@ -284,8 +286,14 @@ static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 {
 	struct fx_record *before = word ? fx_word_record(word) : NULL;
 	struct fx_record *record;
+	uint64_t version = 0;
 	int err = fx_check_conditions(old, c->flags, c->if_version);
 
+	if (!err && c->keep_version)
+		version = old ? old->version : 0;
+	else if (!err)
+		err = fx_version_of_change(store, c->hash, before, c->flags, c->set_version,
+					   &version);
 	if (!err)
 		err = c->build(store, c, old, &record);
 	if (err)
@@ -297,9 +305,7 @@ static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 		fx_record_unref(store->slab, record);
 		return err == -EAGAIN ? wait_for(c, FX_WAIT_ROOM) : err;
 	}
-	record->version = c->keep_version
-				  ? old->version
-				  : fx_version_next(store, c->hash, before ? before->version : 0);
+	record->version = version;
 	c->created = !old;
 	return publish(store, c, slot, word, record);
 }
@@ -393,6 +399,7 @@ int fx_change_init(struct feox_store *store, struct fx_change *change, const voi
 	if (options) {
 		change->flags = options->flags;
 		change->if_version = options->if_version;
+		change->set_version = options->set_version;
 		change->expiry_ns = options->expiry_ns;
 		change->metadata = options->metadata;
 		change->metadata_size = options->metadata_size;
@@ -404,7 +411,8 @@ int fx_change_init(struct feox_store *store, struct fx_change *change, const voi
 	if (change->flags & FEOX_BASE)
 		change->flags |= FEOX_REPLACE;
 	if ((change->flags & ~allowed_flags) || change->metadata_size > FEOX_METADATA_MAX ||
-	    (!change->metadata && change->metadata_size) || change->expiry_ns > FEOX_TIME_MAX)
+	    (!change->metadata && change->metadata_size) || change->expiry_ns > FEOX_TIME_MAX ||
+	    fx_version_check(change->flags, change->set_version))
 		return -EINVAL;
 	change->hash = fx_hash_key(store->hash_seed, key, key_size);
 	return 0;

@@ -52,7 +52,7 @@ struct fx_change {
 	size_t key_size;
 	uint64_t hash;
 	unsigned int flags; /* enum feox_write_flag, FEOX_NOWAIT */
-	uint64_t if_version;
+	uint64_t if_version, set_version;
 
 	/*
 	 * The record that follows old (NULL: absent). Inside an epoch section; may be called again
@@ -81,7 +81,7 @@ struct fx_change {
 
 	/* Results. */
 	bool created;
-	uint64_t version;
+	uint64_t version, new_expiry_ns;
 };
 
 /* Set key, hash and options of a zeroed change. -EINVAL: misuse. */
@@ -96,6 +96,16 @@ int fx_check_conditions(const struct fx_record *old, unsigned int flags, uint64_
 
 /* The next version for a key of this hash, above floor. */
 uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor);
+
+/*
+ * The version of a change over before (NULL: nothing is remembered of the key): the next one, or
+ * with FEOX_SET_VERSION in flags set_version, which lifts those to come. -ESTALE: it is not newer.
+ */
+int fx_version_of_change(struct feox_store *store, uint64_t hash, const struct fx_record *before,
+			 unsigned int flags, uint64_t set_version, uint64_t *ret_version);
+
+/* -EINVAL when options ask for a version that no caller may set. */
+int fx_version_check(unsigned int flags, uint64_t set_version);
 
 /* Room for need, counting what is held already; -EAGAIN when it would wait and must not. */
 int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need,

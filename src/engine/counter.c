@@ -15,10 +15,11 @@
 
 #define ADD_FLAGS                                                                                  \
 	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY |           \
-	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_EXPIRY | FEOX_SET_METADATA | FEOX_BASE)
+	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_EXPIRY | FEOX_SET_METADATA | FEOX_BASE |    \
+	 FEOX_SET_VERSION)
 #define CAS_FLAGS                                                                                  \
 	(FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA |    \
-	 FEOX_RESERVED)
+	 FEOX_RESERVED | FEOX_SET_VERSION)
 
 /* The bytes of a value that is in memory. Inside the section that found record. */
 static const uint8_t *value_bytes(struct fx_record *record)

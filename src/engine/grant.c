@@ -33,6 +33,41 @@ uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor
 	return next;
 }
 
+/* Those to come are above version; before it is published, so that a commit record knows it. */
+static void version_lift(struct feox_store *store, uint64_t hash, uint64_t version)
+{
+	_Atomic uint64_t *shard = &store->version_shards[hash % FX_VERSION_SHARDS];
+	uint64_t last = atomic_load_explicit(shard, memory_order_relaxed);
+
+	while (last < version &&
+	       !atomic_compare_exchange_weak_explicit(shard, &last, version, memory_order_relaxed,
+						      memory_order_relaxed))
+		;
+}
+
+int fx_version_check(unsigned int flags, uint64_t set_version)
+{
+	if ((flags & FEOX_SET_VERSION) && (!set_version || set_version > FEOX_VERSION_SET_MAX))
+		return -EINVAL;
+	return 0;
+}
+
+int fx_version_of_change(struct feox_store *store, uint64_t hash, const struct fx_record *before,
+			 unsigned int flags, uint64_t set_version, uint64_t *ret_version)
+{
+	uint64_t floor = before ? before->version : 0;
+
+	if (!(flags & FEOX_SET_VERSION)) {
+		*ret_version = fx_version_next(store, hash, floor);
+		return 0;
+	}
+	if (set_version <= floor)
+		return -ESTALE;
+	version_lift(store, hash, set_version);
+	*ret_version = set_version;
+	return 0;
+}
+
 /* ---- Room --------------------------------------------------------------------------------------
  */
 

@@ -12,7 +12,7 @@
 
 #define PATCH_FLAGS                                                                                \
 	(FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA |    \
-	 FEOX_RESERVED | FEOX_SET_EXPIRY | FEOX_SET_METADATA | FEOX_BASE)
+	 FEOX_RESERVED | FEOX_SET_EXPIRY | FEOX_SET_METADATA | FEOX_BASE | FEOX_SET_VERSION)
 
 /* Read, apply, put. -ECANCELED also when another writer was faster. */
 static int attempt(struct feox_store *store, struct fx_change *c, const struct fx_json_patch *patch,
@@ -40,6 +40,7 @@ static int attempt(struct feox_store *store, struct fx_change *c, const struct f
 		put.flags |= FEOX_IF_VERSION;
 		err = fx_put_value(store, &put, result.bytes, result.size);
 		c->version = put.version;
+		c->new_expiry_ns = put.new_expiry_ns;
 	}
 	fx_json_buffer_free(&result);
 	return err;

@@ -152,6 +152,19 @@ static int build(struct run *run, struct entry *entry)
 					: build_moved(run, entry, entry);
 }
 
+/* Give entry's new record its version. -ESTALE. */
+static int set_version(struct run *run, struct entry *entry, const struct fx_record *before)
+{
+	const struct fx_op *op = entry->op;
+
+	if (op->kind == FX_OP_METADATA) {
+		entry->new->version = entry->old->version;
+		return 0;
+	}
+	return fx_version_of_change(run->store, entry->hash, before, op->flags, op->set_version,
+				    &entry->new->version);
+}
+
 /* Build every record, with its version and what it replaces. */
 static int build_all(struct run *run, struct fx_grant *need)
 {
@@ -160,6 +173,8 @@ static int build_all(struct run *run, struct fx_grant *need)
 		struct fx_record *before = fx_word_record(entry->old_word);
 		int err = build(run, entry);
 
+		if (!err && entry->new)
+			err = set_version(run, entry, before);
 		if (err) {
 			run->failed = (size_t)(entry->op - run->ops);
 			return err;
@@ -167,10 +182,6 @@ static int build_all(struct run *run, struct fx_grant *need)
 		if (!entry->new)
 			continue;
 		entry->new->prev = run->store->persistent ? before : NULL;
-		entry->new->version = entry->op->kind == FX_OP_METADATA
-					      ? entry->old->version
-					      : fx_version_next(run->store, entry->hash,
-								before ? before->version : 0);
 		fx_grant_add(need, entry->new);
 	}
 	return 0;

@@ -7,8 +7,9 @@
 
 #define PUT_FLAGS                                                                                  \
 	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY |           \
-	 FEOX_KEEP_METADATA | FEOX_RESERVED)
+	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_VERSION)
 #define CHANGE_FLAGS (FEOX_NOWAIT | FEOX_REPLACE | FEOX_IF_VERSION) /* they always replace */
+#define DELETE_FLAGS (CHANGE_FLAGS | FEOX_SET_VERSION)
 
 /* ---- Records that follow others
  * ------------------------------------------------------------------ */
@@ -147,8 +148,9 @@ void fx_put_finish(struct feox_store *store, const struct fx_change *c,
 {
 	atomic_fetch_add_explicit(&fx_counters(store)->puts, 1, memory_order_relaxed);
 	if (ret_result)
-		*ret_result =
-			(struct feox_write_result){.version = c->version, .created = c->created};
+		*ret_result = (struct feox_write_result){.version = c->version,
+							 .expiry_ns = c->new_expiry_ns,
+							 .created = c->created};
 }
 
 FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size, const void *value,
@@ -183,7 +185,7 @@ FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_s
 			 const struct feox_write_options *options)
 {
 	struct fx_change c;
-	int err = fx_change_init(store, &c, key, key_size, options, CHANGE_FLAGS);
+	int err = fx_change_init(store, &c, key, key_size, options, DELETE_FLAGS);
 
 	if (err)
 		return err;
