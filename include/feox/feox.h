@@ -385,6 +385,12 @@ FEOX_API int feox_batch_delete(struct feox_batch *batch, const void *key, size_t
 FEOX_API int feox_batch_set_metadata(struct feox_batch *batch, const void *key, size_t key_size,
 				     const void *metadata, size_t metadata_size,
 				     const struct feox_write_options *options);
+/*
+ * Change nothing, but let the batch fail unless key is as FEOX_CREATE (absent), FEOX_REPLACE
+ * (present) or FEOX_IF_VERSION say.
+ */
+FEOX_API int feox_batch_check(struct feox_batch *batch, const void *key, size_t key_size,
+			      const struct feox_write_options *options);
 FEOX_API int feox_batch_rename(struct feox_batch *batch, const void *from, size_t from_size,
 			       const void *to, size_t to_size,
 			       const struct feox_rename_options *options);
@@ -494,10 +500,23 @@ FEOX_API uint64_t feox_now(struct feox_store *store);
 /* The separator fixed when the store was made, for those who show keys as paths. */
 FEOX_API char feox_separator(const struct feox_store *store);
 
+/*
+ * Counters are exact and count what succeeded since open, key by key: a batch counts each of its
+ * operations, feox_get_many() each key. Calls that failed or were told -EAGAIN count nowhere.
+ */
 struct feox_stats {
-	uint64_t keys; /* live, expired but not swept ones included */
-	/* Operations since open that succeeded or answered "absent". */
-	uint64_t gets, misses, puts, deletes, renames, expiries, iterations, syncs;
+	uint64_t keys;	     /* live, expired but not swept ones included */
+	uint64_t gets;	     /* get, read, stat, get_many that found the key */
+	uint64_t misses;     /* the same, and it was absent */
+	uint64_t puts;	     /* put, put_many, cas, add, patch */
+	uint64_t deletes;    /* also of keys in the way of feox_rename_prefix() */
+	uint64_t touches;    /* set_expiry, set_metadata */
+	uint64_t renames;    /* keys moved; an exchange is one */
+	uint64_t batches;    /* batch_commit, rename, rename_prefix */
+	uint64_t expiries;   /* expired keys that the sweeper has removed */
+	uint64_t iterations; /* iter_open */
+	uint64_t items;	     /* given by iter_next; exact when the iterator is closed */
+	uint64_t syncs;	     /* sync, sync_key, sync_async */
 	/* Memory, bytes. */
 	uint64_t memory_bytes, memory_limit_bytes;
 	/* Device. */
@@ -510,6 +529,47 @@ struct feox_stats {
 };
 
 FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats);
+
+/* What latencies are told apart, of calls that succeeded or answered "absent". */
+enum feox_op {
+	FEOX_OP_GET,	/* get, read, stat; 1 of 64 is timed, and so with those that follow */
+	FEOX_OP_PUT,	/* put, put_many (each key) */
+	FEOX_OP_DELETE, /* delete */
+	FEOX_OP_UPDATE, /* cas, add, patch, set_expiry, set_metadata */
+	FEOX_OP_NEXT,	/* iter_next */
+	FEOX_OP_BATCH,	/* batch_commit, rename, rename_prefix; all are timed, as those below */
+	FEOX_OP_SYNC,	/* sync, sync_key, sync_async that had to wait, until the answer */
+	FEOX_OP_FLUSH,	/* one round of the flusher that wrote something */
+	FEOX_OP_COUNT
+};
+
+#define FEOX_SAMPLE_SHIFT      6u   /* 2 to this power: one in 64 */
+#define FEOX_HISTOGRAM_BUCKETS 608u /* 16 for each power of two ns: at most 1/16 too high */
+
+struct feox_histogram {
+	uint64_t count; /* of all buckets */
+	uint64_t sum_ns, max_ns;
+	uint64_t buckets[FEOX_HISTOGRAM_BUCKETS];
+};
+
+/* The latencies of op since open. -EINVAL: no such op. */
+FEOX_API int feox_histogram(struct feox_store *store, enum feox_op op,
+			    struct feox_histogram *ret_histogram);
+
+/* The highest latency that counts in bucket; UINT64_MAX for the last one. */
+FEOX_API uint64_t feox_histogram_limit(size_t bucket);
+
+/* A latency that percent (0 to 100) of those counted do not exceed; 0 when there are none. */
+FEOX_API uint64_t feox_histogram_percentile(const struct feox_histogram *histogram, double percent);
+
+/* The usual ones, ns. */
+struct feox_latency {
+	uint64_t count; /* timed */
+	uint64_t mean_ns, p50_ns, p90_ns, p99_ns, p999_ns, max_ns;
+};
+
+FEOX_API int feox_latency(struct feox_store *store, enum feox_op op,
+			  struct feox_latency *ret_latency);
 
 /* The library's version, "0.1.0". */
 FEOX_API const char *feox_version(void);

@@ -3,6 +3,7 @@
 #include "batch.h"
 
 #include "bytes.h"
+#include "histogram.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #define PUT_FLAGS                                                                                  \
 	(FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_IF_ABSENT | FEOX_KEEP_EXPIRY |        \
 	 FEOX_KEEP_METADATA | FEOX_RESERVED | FEOX_SET_VERSION)
+#define CHECK_FLAGS (FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION)
 #define RENAME_FLAGS                                                                               \
 	(FEOX_IF_VERSION | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE | FEOX_RENAME_METADATA)
 
@@ -160,6 +162,16 @@ FEOX_API int feox_batch_set_metadata(struct feox_batch *batch, const void *key, 
 	return err ? err : add(batch, &op, parts);
 }
 
+FEOX_API int feox_batch_check(struct feox_batch *batch, const void *key, size_t key_size,
+			      const struct feox_write_options *options)
+{
+	struct fx_op op = {.kind = FX_OP_CHECK};
+	struct part parts[4] = {{key, key_size}};
+	int err = options ? apply_options(&op, options, CHECK_FLAGS) : -EINVAL;
+
+	return err ? err : add(batch, &op, parts);
+}
+
 FEOX_API int feox_batch_rename(struct feox_batch *batch, const void *from, size_t from_size,
 			       const void *to, size_t to_size,
 			       const struct feox_rename_options *options)
@@ -179,8 +191,15 @@ FEOX_API int feox_batch_rename(struct feox_batch *batch, const void *from, size_
 	return add(batch, &op, parts);
 }
 
+void fx_batch_finish(struct feox_batch *batch, uint64_t begin_ns)
+{
+	fx_count(&fx_counters(batch->store)->batches, 1);
+	fx_timer_end(batch->store, FEOX_OP_BATCH, begin_ns);
+}
+
 FEOX_API int feox_batch_commit(struct feox_batch *batch, unsigned int flags, size_t *ret_failed)
 {
+	uint64_t begin_ns = fx_monotonic_ns();
 	struct feox_store *store;
 	int err;
 
@@ -197,6 +216,8 @@ FEOX_API int feox_batch_commit(struct feox_batch *batch, unsigned int flags, siz
 	}
 	err = fx_transaction_run(store, batch, flags, ret_failed);
 	pthread_rwlock_unlock(&store->batch_gate);
+	if (!err)
+		fx_batch_finish(batch, begin_ns);
 	fx_batch_clear(batch);
 	return err;
 }

@@ -5,7 +5,7 @@
 
 #include "write.h"
 
-enum fx_op_kind { FX_OP_PUT, FX_OP_DELETE, FX_OP_METADATA, FX_OP_RENAME };
+enum fx_op_kind { FX_OP_PUT, FX_OP_DELETE, FX_OP_METADATA, FX_OP_RENAME, FX_OP_CHECK };
 
 /* In fx_op.flags: what has expired meanwhile is not there, and that is no failure (rename_prefix).
  */
@@ -52,6 +52,12 @@ static inline const uint8_t *fx_op_value(const struct fx_op *op)
  */
 int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch, unsigned int flags,
 		       size_t *ret_failed);
+
+/*
+ * After a commit that succeeded, outside of every lock: count it, begun at begin_ns. The operations
+ * are still there. batch.c
+ */
+void fx_batch_finish(struct feox_batch *batch, uint64_t begin_ns);
 
 /* Forget all operations. */
 void fx_batch_clear(struct feox_batch *batch);

@@ -158,6 +158,11 @@ void fx_gate_wait(struct feox_store *store, const void *key, size_t key_size);
 int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
 		 bool nowait, struct feox_value *ret_value);
 
+/* iter.c: feox_iter_open(), feox_iter_next() for the engine itself: they are not counted. */
+int fx_iter_open(struct feox_store *store, const struct feox_iter_options *options,
+		 struct feox_iter **ret_iter);
+int fx_iter_next(struct feox_iter *iter, struct feox_item *ret_item);
+
 /* read.c: pin a cold record, inside the epoch section that found it; unpin anywhere, also twice. */
 void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold);
 void fx_cold_unpin(struct feox_store *store, struct fx_cold *cold);

@@ -6,6 +6,7 @@
  * Both look at the old value inside build, so fx_commit()'s compare-and-swap of the slot word is
  * what makes them atomic: who loses the race builds again from what has won.
  */
+#include "histogram.h"
 #include "write.h"
 
 #include <errno.h>
@@ -132,6 +133,7 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
 		      struct feox_write_result *ret_result)
 {
 	struct add add = {.delta = delta};
+	uint64_t begin_ns;
 	int err = fx_change_init(store, &add.change, key, key_size, options, ADD_FLAGS);
 
 	if (!err && !(add.change.flags & FEOX_RESERVED))
@@ -139,11 +141,12 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
 			store, fx_record_bytes(key_size, add.change.metadata_size, NUMBER_MAX));
 	if (err)
 		return err;
+	begin_ns = fx_timer_begin(fx_counters(store));
 	add.change.build = build_sum;
 	err = fx_commit(store, &add.change);
 	if (err)
 		return err;
-	fx_put_finish(store, &add.change, ret_result);
+	fx_put_finish(store, &add.change, FEOX_OP_UPDATE, begin_ns, ret_result);
 	if (ret_number)
 		*ret_number = add.sum;
 	return 0;
@@ -182,14 +185,16 @@ FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size
 		      struct feox_write_result *ret_result)
 {
 	struct swap swap = {.expected = expected, .expected_size = expected_size};
+	uint64_t begin_ns;
 	int err = fx_change_init(store, &swap.change, key, key_size, options, CAS_FLAGS);
 
 	if (err || (!expected && expected_size))
 		return -EINVAL;
+	begin_ns = fx_timer_begin(fx_counters(store));
 	swap.change.flags |= FEOX_REPLACE;
 	swap.change.build = build_swap;
 	err = fx_put_value(store, &swap.change, value, value_size);
 	if (!err)
-		fx_put_finish(store, &swap.change, ret_result);
+		fx_put_finish(store, &swap.change, FEOX_OP_UPDATE, begin_ns, ret_result);
 	return err;
 }

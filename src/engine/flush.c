@@ -15,6 +15,7 @@
 
 #include "bytes.h"
 #include "cleanup.h"
+#include "histogram.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -32,6 +33,7 @@ struct sync_waiter {
 	struct sync_waiter *next;
 	void (*done)(void *ctx, int result);
 	void *ctx;
+	uint64_t begin_ns;
 };
 
 struct fx_flusher {
@@ -180,11 +182,15 @@ int fx_flusher_make_room(struct feox_store *store, uint64_t bytes)
 /* ---- A round -----------------------------------------------------------------------------------
  */
 
-static void call_waiters(struct sync_waiter *waiter, int result)
+static void call_waiters(struct feox_store *store, struct sync_waiter *waiter, int result)
 {
 	while (waiter) {
 		struct sync_waiter *next = waiter->next;
 
+		if (!result) {
+			fx_count(&fx_counters(store)->syncs, 1);
+			fx_timer_end(store, FEOX_OP_SYNC, waiter->begin_ns);
+		}
 		waiter->done(waiter->ctx, result);
 		free(waiter);
 		waiter = next;
@@ -202,6 +208,7 @@ static int write_cut(struct fx_flusher *flusher, struct fx_record *cut)
 		return err;
 	}
 	took = fx_monotonic_ns() - begin;
+	fx_histogram_add(&store->latency[FEOX_OP_FLUSH], took);
 	atomic_store_explicit(&store->io.flush_ns_last, took, memory_order_relaxed);
 	if (took > atomic_load_explicit(&store->io.flush_ns_max, memory_order_relaxed))
 		atomic_store_explicit(&store->io.flush_ns_max, took, memory_order_relaxed);
@@ -225,7 +232,7 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 		if (full && full != -ENOSPC)
 			fx_store_fail(store, full, "writing a checkpoint");
 	}
-	call_waiters(waiters, err ? -EIO : 0);
+	call_waiters(store, waiters, err ? -EIO : 0);
 	fx_epoch_flush(store->epoch);
 	fx_extent_table_reap(store->extents, free_run, store);
 	if (room_wanted)
@@ -319,7 +326,7 @@ int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result
 
 	if (!waiter)
 		return -ENOMEM;
-	*waiter = (struct sync_waiter){.done = done, .ctx = ctx};
+	*waiter = (struct sync_waiter){.done = done, .ctx = ctx, .begin_ns = fx_monotonic_ns()};
 	pthread_mutex_lock(&flusher->mutex);
 	waiter->next = flusher->waiters;
 	flusher->waiters = waiter;

@@ -55,6 +55,13 @@ struct run {
  */
 int fx_intent_place(struct run *run, struct entry *entry);
 
+/*
+ * All intents are placed: check the conditions, and build the new record of every key that gets
+ * one, with its version and what it replaces; need sums them up. run->failed says whose error it
+ * is. transaction_build.c
+ */
+int fx_run_build(struct run *run, struct fx_grant *need);
+
 /* Replace entry's intent by its word, unless somebody did it for us. What the slot holds then. */
 fx_word fx_intent_settle(struct feox_store *store, const struct entry *entry);
 

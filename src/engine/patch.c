@@ -5,6 +5,7 @@
  * read. Versions never repeat, so the change is as atomic as that put. Each time the put loses,
  * another writer has won.
  */
+#include "histogram.h"
 #include "json_patch.h"
 #include "write.h"
 
@@ -65,6 +66,7 @@ FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_si
 	struct fx_change c;
 	struct fx_json_patch operations = {0};
 	struct feox_diag why = {""};
+	uint64_t begin_ns = 0;
 	int err = fx_change_init(store, &c, key, key_size, options, PATCH_FLAGS);
 
 	if (err || (!patch && patch_size)) {
@@ -73,6 +75,7 @@ FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_si
 		c.flags = (c.flags & ~(unsigned int)(FEOX_KEEP_EXPIRY | FEOX_KEEP_METADATA)) |
 			  fx_keep_flags(&c);
 		c.build = fx_build_put;
+		begin_ns = fx_timer_begin(fx_counters(store));
 		err = fx_store_writable(store);
 	}
 	if (!err)
@@ -81,7 +84,7 @@ FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_si
 		err = apply_until_won(store, &c, &operations, &why);
 	fx_json_patch_free(&operations);
 	if (!err)
-		fx_put_finish(store, &c, ret_result);
+		fx_put_finish(store, &c, FEOX_OP_UPDATE, begin_ns, ret_result);
 	else if (diag)
 		*diag = why;
 	return err;

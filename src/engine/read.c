@@ -10,6 +10,8 @@
  */
 #include "commit.h"
 
+#include "histogram.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -30,12 +32,12 @@ struct fx_record *fx_word_visible(fx_word word)
 	}
 }
 
-static void count(struct feox_store *store, bool hit)
+/* A read has found its key, or that it is absent. */
+static void finish(struct feox_store *store, struct fx_counters *counters, bool hit,
+		   uint64_t begin_ns)
 {
-	struct fx_counters *counters = fx_counters(store);
-
-	atomic_fetch_add_explicit(hit ? &counters->gets : &counters->misses, 1,
-				  memory_order_relaxed);
+	fx_count(hit ? &counters->gets : &counters->misses, 1);
+	fx_timer_end(store, FEOX_OP_GET, begin_ns);
 }
 
 static bool is_misuse(const struct feox_store *store, const void *key, size_t key_size,
@@ -204,14 +206,18 @@ int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_
 FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size,
 		      unsigned int flags, struct feox_value *ret_value)
 {
+	struct fx_counters *counters;
+	uint64_t begin_ns;
 	int err;
 
 	if (is_misuse(store, key, key_size, flags) || !ret_value)
 		return -EINVAL;
+	counters = fx_counters(store);
+	begin_ns = fx_timer_begin(counters);
 	err = fx_value_get(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size,
 			   flags & FEOX_NOWAIT, ret_value);
-	if (err != -EAGAIN)
-		count(store, !err);
+	if (!err || err == -ENOENT)
+		finish(store, counters, !err, begin_ns);
 	return err;
 }
 
@@ -292,21 +298,23 @@ FEOX_API int feox_read(struct feox_store *store, const void *key, size_t key_siz
 		       void *buffer, size_t size, unsigned int flags, size_t *ret_size,
 		       uint64_t *ret_version)
 {
+	struct fx_counters *counters;
 	struct fx_cold cold;
-	uint64_t version = 0;
+	uint64_t version = 0, begin_ns;
 	int err;
 
 	if (is_misuse(store, key, key_size, flags) || (!buffer && size) || !ret_size)
 		return -EINVAL;
+	counters = fx_counters(store);
+	begin_ns = fx_timer_begin(counters);
 	err = copy_slice(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size, offset,
 			 buffer, &size, &version, &cold);
 	if (err == 1) {
 		err = flags & FEOX_NOWAIT ? -EAGAIN : copy_cold(store, &cold, offset, buffer, size);
 		fx_cold_unpin(store, &cold);
 	}
-	if (err == -EAGAIN)
-		return err;
-	count(store, !err);
+	if (!err || err == -ENOENT)
+		finish(store, counters, !err, begin_ns);
 	if (err)
 		return err;
 	*ret_size = size;
@@ -318,10 +326,14 @@ FEOX_API int feox_read(struct feox_store *store, const void *key, size_t key_siz
 FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_size, void *metadata,
 		       size_t metadata_capacity, struct feox_stat *ret_stat)
 {
+	struct fx_counters *counters;
 	struct fx_record *record;
+	uint64_t begin_ns;
 
 	if (is_misuse(store, key, key_size, 0) || (!metadata && metadata_capacity) || !ret_stat)
 		return -EINVAL;
+	counters = fx_counters(store);
+	begin_ns = fx_timer_begin(counters);
 	fx_epoch_enter();
 	record = fx_find_live(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size);
 	if (record) {
@@ -337,6 +349,6 @@ FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_siz
 			memcpy(metadata, fx_record_metadata(record), n);
 	}
 	fx_epoch_leave();
-	count(store, record != NULL);
+	finish(store, counters, record != NULL, begin_ns);
 	return record ? 0 : -ENOENT;
 }

@@ -27,25 +27,33 @@ struct fx_prefix_gate {
 	 FEOX_RENAME_METADATA)
 #define PREFIX_FLAGS (FEOX_NOWAIT | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE)
 
+static bool is_there(struct feox_store *store, const void *key, size_t key_size)
+{
+	uint64_t hash = fx_hash_key(store->hash_seed, key, key_size);
+	bool there;
+
+	fx_epoch_enter();
+	there = fx_find_live(store, hash, key, key_size);
+	fx_epoch_leave();
+	return there;
+}
+
 FEOX_API int feox_rename(struct feox_store *store, const void *from, size_t from_size,
 			 const void *to, size_t to_size, const struct feox_rename_options *options)
 {
 	unsigned int flags = options ? options->flags : 0;
 	struct feox_batch batch = {.store = store};
-	struct feox_stat stat;
 	int err;
 
 	if (!store || (flags & ~(unsigned int)RENAME_FLAGS))
 		return -EINVAL;
 	if (from_size == to_size && from && to && !memcmp(from, to, to_size))
-		return feox_stat(store, from, from_size, NULL, 0, &stat);
+		return is_there(store, from, from_size) ? 0 : -ENOENT;
 	err = feox_batch_rename(&batch, from, from_size, to, to_size, options);
 	if (!err)
 		err = feox_batch_commit(&batch, flags & FEOX_NOWAIT, NULL);
 	fx_batch_clear(&batch);
 	free(batch.ops);
-	if (!err)
-		atomic_fetch_add_explicit(&fx_counters(store)->renames, 1, memory_order_relaxed);
 	return err;
 }
 
@@ -133,14 +141,13 @@ static int add_target(struct move *m, const struct feox_item *item)
 {
 	size_t rest = item->key_size - m->to_size;
 	uint8_t namesake[FEOX_KEY_MAX];
-	struct feox_stat stat;
 
 	if (m->flags & FEOX_RENAME_NOREPLACE)
 		return -EEXIST;
 	if (m->from_size + rest <= FEOX_KEY_MAX) {
 		memcpy(namesake, m->from, m->from_size);
 		memcpy(namesake + m->from_size, (const uint8_t *)item->key + m->to_size, rest);
-		if (!feox_stat(m->store, namesake, m->from_size + rest, NULL, 0, &stat))
+		if (is_there(m->store, namesake, m->from_size + rest))
 			return 0; /* the rename of the namesake names it */
 	}
 	return optional(m, feox_batch_delete(m->batch, item->key, item->key_size, NULL));
@@ -154,13 +161,12 @@ static int add_exchange(struct move *m, const struct feox_item *item, bool back)
 	size_t new_size = back ? m->from_size : m->to_size;
 	size_t rest = item->key_size - old_size;
 	uint8_t other[FEOX_KEY_MAX];
-	struct feox_stat stat;
 
 	if (new_size + rest > FEOX_KEY_MAX)
 		return -ENAMETOOLONG;
 	memcpy(other, back ? m->from : m->to, new_size);
 	memcpy(other + new_size, (const uint8_t *)item->key + old_size, rest);
-	if (feox_stat(m->store, other, new_size + rest, NULL, 0, &stat))
+	if (!is_there(m->store, other, new_size + rest))
 		return add_move(m, item, back);
 	if (back)
 		return 0;
@@ -179,11 +185,11 @@ static int collect_side(struct move *m, bool target)
 	};
 	struct feox_iter *iter;
 	struct feox_item item;
-	int err = feox_iter_open(m->store, &range, &iter);
+	int err = fx_iter_open(m->store, &range, &iter);
 
 	if (err)
 		return err;
-	while ((err = feox_iter_next(iter, &item)) == 1) {
+	while ((err = fx_iter_next(iter, &item)) == 1) {
 		if (m->flags & FEOX_RENAME_EXCHANGE)
 			err = add_exchange(m, &item, target);
 		else
@@ -228,6 +234,7 @@ FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size
 			 .flags = options ? options->flags : 0,
 			 .max_keys = options && options->max_keys ? options->max_keys
 								  : FEOX_BATCH_MAX / 2};
+	uint64_t begin_ns = fx_monotonic_ns();
 	int err;
 
 	if (!store || !from || !to || (m.flags & ~(unsigned int)PREFIX_FLAGS) ||
@@ -241,12 +248,11 @@ FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size
 	pthread_rwlock_wrlock(&store->batch_gate);
 	err = move_keys(&m);
 	pthread_rwlock_unlock(&store->batch_gate);
+	if (!err)
+		fx_batch_finish(m.batch, begin_ns);
 	fx_batch_clear(m.batch);
 	free(own.ops);
-	if (err)
-		return err;
-	atomic_fetch_add_explicit(&fx_counters(store)->renames, 1, memory_order_relaxed);
-	if (ret_moved)
+	if (!err && ret_moved)
 		*ret_moved = m.moved;
-	return 0;
+	return err;
 }

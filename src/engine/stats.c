@@ -48,9 +48,12 @@ FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 	SUM(misses);
 	SUM(puts);
 	SUM(deletes);
+	SUM(touches);
 	SUM(renames);
+	SUM(batches);
 	SUM(expiries);
 	SUM(iterations);
+	SUM(items);
 	SUM(syncs);
 	s.memory_bytes = fx_slab_used(store->slab);
 	s.memory_limit_bytes = store->memory_limit;

@@ -15,6 +15,7 @@
  *   json_patch_read.c, json_patch.c   operations and what they do; bytes to bytes
  *   batch.c     several keys at once: collecting what is to happen together
  *   transaction.c, intent.c   making it happen, by intents in the slots
+ *   transaction_build.c       what each key of it becomes
  *   rename.c    rename, exchange, rename_prefix: what the batch is
  *   read.c      get, read, stat; cold.c reads a value that is on disk only
  *   iter.c      ranges
@@ -28,7 +29,7 @@
  *   create.c    making a store where there is nothing; format.c: what is written then
  *   recovery.c  superblock and journal -> the map; load.c: extents -> the indexes
  *   sweeper.c   removes expired keys
- *   stats.c     numbers
+ *   stats.c     numbers; histogram.c: latencies
  *
  * Locks, in the order they may be taken: batch_gate, the indexes' own, the flusher's mutex.
  */
@@ -63,11 +64,18 @@
 
 /* Counters of operations, by thread, summed by feox_stats(). */
 struct fx_counters {
-	_Atomic uint64_t gets, misses, puts, deletes, renames, expiries, iterations, syncs;
+	_Atomic uint64_t gets, misses, puts, deletes, touches, renames, batches, expiries;
+	_Atomic uint64_t iterations, items, syncs;
+	_Atomic uint32_t turn;	  /* histogram.h */
 	_Atomic int64_t keys;	  /* live in the index */
 	_Atomic int64_t expiring; /* of these, with an expiry */
 	_Atomic int64_t pins;	  /* values given out */
 } __attribute__((aligned(64)));
+
+struct fx_histogram {
+	_Atomic uint64_t sum_ns, max_ns;
+	_Atomic uint64_t buckets[FEOX_HISTOGRAM_BUCKETS];
+};
 
 struct fx_chain;
 struct fx_flusher; /* flush.c */
@@ -123,6 +131,7 @@ struct feox_store {
 	pthread_cond_t prefix_open;
 
 	struct fx_counters counters[FX_STAT_SHARDS];
+	struct fx_histogram latency[FEOX_OP_COUNT];
 	struct {
 		_Atomic uint64_t commits, written_bytes, read_bytes, grow_count;
 		_Atomic uint64_t flush_ns_last, flush_ns_max;
@@ -253,6 +262,11 @@ int fx_diag(struct feox_diag *diag, int err, const char *format, ...)
 
 /* This processor's counters. stats.c */
 struct fx_counters *fx_counters(struct feox_store *store);
+
+static inline void fx_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
 
 /* Keys in the index, and how many of them expire. stats.c */
 int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring);

@@ -31,8 +31,8 @@ FEOX_API int feox_sync_async(struct feox_store *store, const void *key, size_t k
 {
 	if (!store || !done || key_size > FEOX_KEY_MAX)
 		return -EINVAL;
-	atomic_fetch_add_explicit(&fx_counters(store)->syncs, 1, memory_order_relaxed);
 	if (!store->persistent || store->read_only || (key && is_durable(store, key, key_size))) {
+		fx_count(&fx_counters(store)->syncs, 1);
 		done(ctx, 0);
 		return 0;
 	}

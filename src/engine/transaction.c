@@ -35,158 +35,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* ---- What follows from what --------------------------------------------------------------------
- */
-
-static int load_value(struct run *run, struct fx_record *record)
-{
-	struct fx_cold cold;
-	int err;
-
-	if (!fx_record_is_cold(record))
-		return 0;
-	if (run->nowait)
-		return -EAGAIN;
-	fx_epoch_enter(); /* it is live, our intent keeps it so: its extent is there */
-	fx_cold_pin(run->store, record, &cold);
-	fx_epoch_leave();
-	err = fx_cold_load(run->store, &cold);
-	fx_cold_unpin(run->store, &cold);
-	return err;
-}
-
-static int build_put(struct run *run, struct entry *entry)
-{
-	const struct fx_op *op = entry->op;
-	struct fx_content content = {
-		.key = entry->key,
-		.key_size = entry->key_size,
-		.metadata = fx_op_metadata(op),
-		.metadata_size = op->metadata_size,
-		.expiry_ns = op->expiry_ns,
-		.value = fx_op_value(op),
-		.size = op->value_size,
-		.large = op->large,
-	};
-
-	if (entry->old && (op->flags & FEOX_IF_ABSENT))
-		return 0;
-	fx_content_keep(&content, entry->old, op->flags);
-	entry->new = fx_record_build(run->store, &content);
-	return entry->new ? 0 : -ENOMEM;
-}
-
-/* entry's new record has the content of source's old one. */
-static int build_moved(struct run *run, struct entry *entry, const struct entry *source)
-{
-	const struct fx_op *op = entry->op;
-	bool override = op->kind == FX_OP_METADATA ||
-			((op->flags & FEOX_RENAME_METADATA) && entry->is_target);
-	struct fx_content content;
-	int err = load_value(run, source->old);
-
-	if (err)
-		return err;
-	fx_content_of(source->old, &content);
-	content.key = entry->key;
-	content.key_size = entry->key_size;
-	if (override) {
-		content.metadata = fx_op_metadata(op);
-		content.metadata_size = op->metadata_size;
-	}
-	entry->new = fx_record_build(run->store, &content);
-	return entry->new ? 0 : -ENOMEM;
-}
-
-static int build_tombstone(struct run *run, struct entry *entry)
-{
-	entry->new = fx_tombstone_build(run->store, entry->key, entry->key_size);
-	return entry->new ? 0 : -ENOMEM;
-}
-
-/* Part of a renamed prefix: whatever has expired by now is simply not moved. */
-static int build_optional(struct run *run, struct entry *entry)
-{
-	bool receives = entry->is_target || (entry->op->flags & FEOX_RENAME_EXCHANGE);
-
-	if (receives && entry->peer->old)
-		return build_moved(run, entry, entry->peer);
-	return entry->old ? build_tombstone(run, entry) : 0;
-}
-
-static int build_renamed(struct run *run, struct entry *entry)
-{
-	const struct entry *source = entry->is_target ? entry->peer : entry;
-	const struct entry *target = entry->is_target ? entry : entry->peer;
-	unsigned int flags = entry->op->flags;
-
-	if (flags & FX_OP_OPTIONAL)
-		return build_optional(run, entry);
-	if (!source->old || ((flags & FEOX_RENAME_EXCHANGE) && !target->old))
-		return -ENOENT;
-	if ((flags & FEOX_RENAME_NOREPLACE) && target->old)
-		return -EEXIST;
-	if ((flags & FEOX_IF_VERSION) &&
-	    (!target->old || target->old->version != entry->op->if_version))
-		return -ECANCELED;
-	if (entry->is_target || (flags & FEOX_RENAME_EXCHANGE))
-		return build_moved(run, entry, entry->peer);
-	return build_tombstone(run, entry);
-}
-
-static int build(struct run *run, struct entry *entry)
-{
-	const struct fx_op *op = entry->op;
-	int err;
-
-	if (op->kind == FX_OP_RENAME)
-		return build_renamed(run, entry);
-	err = fx_check_conditions(entry->old, op->flags, op->if_version);
-	if (err)
-		return err;
-	if (op->kind == FX_OP_PUT)
-		return build_put(run, entry);
-	if (!entry->old)
-		return op->flags & FX_OP_OPTIONAL ? 0 : -ENOENT;
-	return op->kind == FX_OP_DELETE ? build_tombstone(run, entry)
-					: build_moved(run, entry, entry);
-}
-
-/* Give entry's new record its version. -ESTALE. */
-static int set_version(struct run *run, struct entry *entry, const struct fx_record *before)
-{
-	const struct fx_op *op = entry->op;
-
-	if (op->kind == FX_OP_METADATA) {
-		entry->new->version = entry->old->version;
-		return 0;
-	}
-	return fx_version_of_change(run->store, entry->hash, before, op->flags, op->set_version,
-				    &entry->new->version);
-}
-
-/* Build every record, with its version and what it replaces. */
-static int build_all(struct run *run, struct fx_grant *need)
-{
-	for (size_t i = 0; i < run->count; i++) {
-		struct entry *entry = &run->entries[i];
-		struct fx_record *before = fx_word_record(entry->old_word);
-		int err = build(run, entry);
-
-		if (!err && entry->new)
-			err = set_version(run, entry, before);
-		if (err) {
-			run->failed = (size_t)(entry->op - run->ops);
-			return err;
-		}
-		if (!entry->new)
-			continue;
-		entry->new->prev = run->store->persistent ? before : NULL;
-		fx_grant_add(need, entry->new);
-	}
-	return 0;
-}
-
 static int add_keys(struct run *run)
 {
 	int err = 0;
@@ -209,6 +57,34 @@ static int add_keys(struct run *run)
 /* ---- Deciding ----------------------------------------------------------------------------------
  */
 
+static bool lives(const struct entry *entry)
+{
+	return entry->new && !(entry->new->flags &FX_RECORD_TOMBSTONE);
+}
+
+/* entry has a new record. Of a rename one key counts: the target, or the other when only that
+ * lives. */
+static void count_operation(struct fx_counters *counters, const struct entry *entry)
+{
+	switch (entry->op->kind) {
+	case FX_OP_PUT:
+		fx_count(&counters->puts, 1);
+		break;
+	case FX_OP_DELETE:
+		fx_count(&counters->deletes, 1);
+		break;
+	case FX_OP_METADATA:
+		fx_count(&counters->touches, 1);
+		break;
+	case FX_OP_CHECK:
+		break;
+	case FX_OP_RENAME:
+		if (lives(entry) && (entry->is_target || !lives(entry->peer)))
+			fx_count(&counters->renames, 1);
+		break;
+	}
+}
+
 static void commit(struct run *run)
 {
 	struct fx_record *first = NULL, *last = NULL;
@@ -225,6 +101,7 @@ static void commit(struct run *run)
 			new->flags &FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE : FX_SLOT_LIVE);
 		fx_record_ref(new); /* for settle_all(), see T7 */
 		fx_count_change(run->store, fx_word_record(entry->old_word), new);
+		count_operation(fx_counters(run->store), entry);
 		if (run->store->persistent) {
 			new->next = first;
 			first = new;
@@ -371,7 +248,7 @@ static int check_memory(struct run *run, const struct feox_batch *batch)
 static bool only_deletes(const struct feox_batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++)
-		if (batch->ops[i].kind != FX_OP_DELETE)
+		if (batch->ops[i].kind != FX_OP_DELETE && batch->ops[i].kind != FX_OP_CHECK)
 			return false;
 	return true;
 }
@@ -393,7 +270,7 @@ static int execute(struct run *run, const struct feox_batch *batch)
 		err = fx_intent_place(run, &run->entries[i]);
 	FX_PAUSE(FX_PAUSE_INTENTS);
 	if (!err)
-		err = build_all(run, &need);
+		err = fx_run_build(run, &need);
 	if (!err)
 		err = fx_grant_acquire(run->store, &run->held, &need, run->nowait,
 				       any_reserved(batch));

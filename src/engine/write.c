@@ -2,6 +2,8 @@
 /* write.c - changes of one key: what the record that follows is; commit.c makes it happen. */
 #include "write.h"
 
+#include "histogram.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -143,10 +145,11 @@ int fx_put_value(struct feox_store *store, struct fx_change *c, const void *valu
 	return err;
 }
 
-void fx_put_finish(struct feox_store *store, const struct fx_change *c,
-		   struct feox_write_result *ret_result)
+void fx_put_finish(struct feox_store *store, const struct fx_change *c, enum feox_op op,
+		   uint64_t begin_ns, struct feox_write_result *ret_result)
 {
-	atomic_fetch_add_explicit(&fx_counters(store)->puts, 1, memory_order_relaxed);
+	fx_count(&fx_counters(store)->puts, 1);
+	fx_timer_end(store, op, begin_ns);
 	if (ret_result)
 		*ret_result = (struct feox_write_result){.version = c->version,
 							 .expiry_ns = c->new_expiry_ns,
@@ -158,14 +161,16 @@ FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size
 		      struct feox_write_result *ret_result)
 {
 	struct fx_change c;
+	uint64_t begin_ns;
 	int err = fx_change_init(store, &c, key, key_size, options, PUT_FLAGS);
 
 	if (err)
 		return err;
+	begin_ns = fx_timer_begin(fx_counters(store));
 	c.build = fx_build_put;
 	err = fx_put_value(store, &c, value, value_size);
 	if (!err)
-		fx_put_finish(store, &c, ret_result);
+		fx_put_finish(store, &c, FEOX_OP_PUT, begin_ns, ret_result);
 	return err;
 }
 
@@ -185,16 +190,20 @@ FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_s
 			 const struct feox_write_options *options)
 {
 	struct fx_change c;
+	uint64_t begin_ns;
 	int err = fx_change_init(store, &c, key, key_size, options, DELETE_FLAGS);
 
 	if (err)
 		return err;
+	begin_ns = fx_timer_begin(fx_counters(store));
 	c.flags |= FEOX_REPLACE;
 	c.build = build_tombstone;
 	err = fx_commit(store, &c);
-	if (!err)
-		atomic_fetch_add_explicit(&fx_counters(store)->deletes, 1, memory_order_relaxed);
-	return err;
+	if (err)
+		return err;
+	fx_count(&fx_counters(store)->deletes, 1);
+	fx_timer_end(store, FEOX_OP_DELETE, begin_ns);
+	return 0;
 }
 
 int fx_sweep_key(struct feox_store *store, struct fx_record *record)
@@ -208,8 +217,24 @@ int fx_sweep_key(struct feox_store *store, struct fx_record *record)
 	c.build = build_tombstone;
 	err = fx_commit(store, &c);
 	if (!err)
-		atomic_fetch_add_explicit(&fx_counters(store)->expiries, 1, memory_order_relaxed);
+		fx_count(&fx_counters(store)->expiries, 1);
 	return err;
+}
+
+/* Commit a change of what is beside the value. */
+static int touch(struct feox_store *store, struct fx_change *c)
+{
+	uint64_t begin_ns = fx_timer_begin(fx_counters(store));
+	int err;
+
+	c->keep_version = true;
+	c->flags |= FEOX_REPLACE;
+	err = fx_commit(store, c);
+	if (err)
+		return err;
+	fx_count(&fx_counters(store)->touches, 1);
+	fx_timer_end(store, FEOX_OP_UPDATE, begin_ns);
+	return 0;
 }
 
 static int build_expiry(struct feox_store *store, struct fx_change *c, struct fx_record *old,
@@ -238,10 +263,8 @@ FEOX_API int feox_set_expiry(struct feox_store *store, const void *key, size_t k
 	if (err || expiry_ns > FEOX_TIME_MAX)
 		return -EINVAL;
 	c.expiry_ns = expiry_ns;
-	c.keep_version = true;
-	c.flags |= FEOX_REPLACE;
 	c.build = build_expiry;
-	return fx_commit(store, &c);
+	return touch(store, &c);
 }
 
 /* ---- Metadata ----------------------------------------------------------------------------------
@@ -276,8 +299,6 @@ FEOX_API int feox_set_metadata(struct feox_store *store, const void *key, size_t
 		return -EINVAL;
 	c.metadata = metadata;
 	c.metadata_size = metadata_size;
-	c.keep_version = true;
-	c.flags |= FEOX_REPLACE;
 	c.build = build_metadata;
-	return fx_commit(store, &c);
+	return touch(store, &c);
 }

@@ -48,9 +48,12 @@ int fx_build_put(struct feox_store *store, struct fx_change *change, struct fx_r
 int fx_put_value(struct feox_store *store, struct fx_change *change, const void *value,
 		 size_t value_size);
 
-/* Count a put that has succeeded, and give its result; ret_result may be NULL. */
-void fx_put_finish(struct feox_store *store, const struct fx_change *change,
-		   struct feox_write_result *ret_result);
+/*
+ * A put or update, begun at begin_ns (fx_timer_begin()), has succeeded: count it, and give its
+ * result; ret_result may be NULL.
+ */
+void fx_put_finish(struct feox_store *store, const struct fx_change *change, enum feox_op op,
+		   uint64_t begin_ns, struct feox_write_result *ret_result);
 
 /* Delete the key of record (pinned) if it still has it and it has expired; -ENOENT otherwise. */
 int fx_sweep_key(struct feox_store *store, struct fx_record *record);
