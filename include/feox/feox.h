@@ -156,6 +156,24 @@ FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size
 /* Give a pinned view back. A zeroed value is allowed; the struct is zeroed. */
 FEOX_API void feox_value_release(struct feox_store *store, struct feox_value *value);
 
+struct feox_key {
+	const void *data;
+	size_t size;
+};
+
+/*
+ * The values of n keys, each as by feox_get(), with their memory accesses overlapped: a multiple
+ * faster than n calls, best in groups of 16 and more. Not one moment: each key is read by itself.
+ * ret_errors[i] is the result for keys[i]: 0, -ENOENT, -EAGAIN, -EINVAL (a key that cannot be),
+ * -EIO, -ENOMEM; ret_values[i] is zeroed unless it is 0. Release them with feox_release_many(), or
+ * one by one. The result itself is 0, or -EINVAL and nothing is written.
+ */
+FEOX_API int feox_get_many(struct feox_store *store, const struct feox_key *keys, size_t n,
+			   unsigned int flags, struct feox_value *ret_values, int *ret_errors);
+
+/* Give n pinned views back, zeroed ones among them. */
+FEOX_API void feox_release_many(struct feox_store *store, struct feox_value *values, size_t n);
+
 /*
  * Copy at most size bytes from offset on into buffer; *ret_size says how many (0 at or past the
  * end). Of a value that is not in memory only the 64 KiB slices concerned are read and verified.
@@ -240,6 +258,23 @@ struct feox_write_result {
 FEOX_API int feox_put(struct feox_store *store, const void *key, size_t key_size, const void *value,
 		      size_t value_size, const struct feox_write_options *options,
 		      struct feox_write_result *ret_result);
+
+struct feox_pair {
+	struct feox_key key;
+	const void *value;
+	size_t value_size;
+};
+
+/*
+ * Put n values, each as by feox_put() with the same options, with the memory accesses overlapped.
+ * Not one change: others may see some of them (feox_batch_put() is for that), and one that fails
+ * stops no other. In order: of a key named twice the later value stays. ret_errors[i] is the result
+ * for pairs[i]; ret_results may be NULL, ret_results[i] is zeroed unless it is 0. The result itself
+ * is 0, or -EINVAL and nothing has happened.
+ */
+FEOX_API int feox_put_many(struct feox_store *store, const struct feox_pair *pairs, size_t n,
+			   const struct feox_write_options *options,
+			   struct feox_write_result *ret_results, int *ret_errors);
 
 /*
  * Remove key. Of the options only FEOX_NOWAIT, FEOX_IF_VERSION and FEOX_SET_VERSION (the delete's)

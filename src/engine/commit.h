@@ -158,6 +158,16 @@ void fx_gate_wait(struct feox_store *store, const void *key, size_t key_size);
 int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
 		 bool nowait, struct feox_value *ret_value);
 
+/*
+ * read.c: fill value from a record and pin what its data points into: from a resident one, inside
+ * the section that found it; from a cold one outside, reading it. Give it back (false: there was
+ * nothing to give back). The caller keeps fx_counters.pins.
+ */
+void fx_value_pin(struct fx_record *record, struct feox_value *value);
+int fx_value_pin_cold(struct feox_store *store, const struct fx_cold *cold,
+		      struct feox_value *value);
+bool fx_value_unpin(struct feox_store *store, struct feox_value *value);
+
 /* iter.c: feox_iter_open(), feox_iter_next() for the engine itself: they are not counted. */
 int fx_iter_open(struct feox_store *store, const struct feox_iter_options *options,
 		 struct feox_iter **ret_iter);

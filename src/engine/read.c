@@ -131,19 +131,16 @@ int fx_cold_load(struct feox_store *store, const struct fx_cold *cold)
  */
 
 /* Fill value with a view of record that is pinned by large, or by the record when that is NULL. */
-static void fill_value(struct feox_store *store, struct fx_record *record, struct fx_value *large,
-		       struct feox_value *value)
+static void fill_value(struct fx_record *record, struct fx_value *large, struct feox_value *value)
 {
 	value->size = record->value_size;
 	value->version = record->version;
 	value->expiry_ns = record->expiry_ns;
 	value->data = large ? large->bytes : fx_record_inline_value(record);
 	value->pin = large ? (void *)((uintptr_t)large | PIN_VALUE) : record;
-	atomic_fetch_add_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
 }
 
-/* Fill value from a record that is resident, and pin what data points into. */
-static void pin_value(struct feox_store *store, struct fx_record *record, struct feox_value *value)
+void fx_value_pin(struct fx_record *record, struct feox_value *value)
 {
 	struct fx_value *large = atomic_load_explicit(&record->value, memory_order_acquire);
 
@@ -151,11 +148,11 @@ static void pin_value(struct feox_store *store, struct fx_record *record, struct
 		fx_value_ref(large);
 	else
 		fx_record_ref(record);
-	fill_value(store, record, large, value);
+	fill_value(record, large, value);
 }
 
-/* Read the value of a cold record; without room to keep it, it is the pin's alone. */
-static int pin_cold(struct feox_store *store, const struct fx_cold *cold, struct feox_value *value)
+int fx_value_pin_cold(struct feox_store *store, const struct fx_cold *cold,
+		      struct feox_value *value)
 {
 	bool keeps = fx_memory_is_spare(store, cold->record->value_size);
 	struct fx_value *large;
@@ -165,8 +162,22 @@ static int pin_cold(struct feox_store *store, const struct fx_cold *cold, struct
 		return err;
 	if (keeps)
 		keep(store, cold->record, large);
-	fill_value(store, cold->record, large, value);
+	fill_value(cold->record, large, value);
 	return 0;
+}
+
+bool fx_value_unpin(struct feox_store *store, struct feox_value *value)
+{
+	uintptr_t pin = (uintptr_t)value->pin;
+
+	if (!pin)
+		return false;
+	if (pin & PIN_VALUE)
+		fx_value_unref(store->slab, (struct fx_value *)(pin & ~PIN_VALUE));
+	else
+		fx_record_unref(store->slab, (struct fx_record *)pin);
+	*value = (struct feox_value){0};
+	return true;
 }
 
 /* The record of key, pinned when it is cold. -ENOENT; 1: cold. */
@@ -184,7 +195,7 @@ static int find(struct feox_store *store, uint64_t hash, const void *key, size_t
 		fx_cold_pin(store, record, ret_cold);
 		result = 1;
 	} else {
-		pin_value(store, record, value);
+		fx_value_pin(record, value);
 	}
 	fx_epoch_leave();
 	return result;
@@ -197,9 +208,11 @@ int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_
 	int err = find(store, hash, key, key_size, ret_value, &cold);
 
 	if (err == 1) {
-		err = nowait ? -EAGAIN : pin_cold(store, &cold, ret_value);
+		err = nowait ? -EAGAIN : fx_value_pin_cold(store, &cold, ret_value);
 		fx_cold_unpin(store, &cold);
 	}
+	if (!err) /* feox_close() counts what callers have */
+		atomic_fetch_add_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
 	return err;
 }
 
@@ -223,16 +236,8 @@ FEOX_API int feox_get(struct feox_store *store, const void *key, size_t key_size
 
 FEOX_API void feox_value_release(struct feox_store *store, struct feox_value *value)
 {
-	uintptr_t pin = value ? (uintptr_t)value->pin : 0;
-
-	if (!pin)
-		return;
-	if (pin & PIN_VALUE)
-		fx_value_unref(store->slab, (struct fx_value *)(pin & ~PIN_VALUE));
-	else
-		fx_record_unref(store->slab, (struct fx_record *)pin);
-	atomic_fetch_sub_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
-	*value = (struct feox_value){0};
+	if (value && fx_value_unpin(store, value))
+		atomic_fetch_sub_explicit(&fx_counters(store)->pins, 1, memory_order_relaxed);
 }
 
 /* ---- Read, stat --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@
  *   transaction.c, intent.c   making it happen, by intents in the slots
  *   transaction_build.c       what each key of it becomes
  *   rename.c    rename, exchange, rename_prefix: what the batch is
+ *   many.c      get_many, put_many
  *   read.c      get, read, stat; cold.c reads a value that is on disk only
  *   iter.c      ranges
  *   queue.c     published changes on their way to the flusher; the consistent cut

@@ -60,15 +60,21 @@ static long get(void *thread, const void *key, size_t key_size, void *buffer, si
 static int get_many(void *thread, const struct bench_key *keys, size_t n, void *buffer,
 		    size_t stride)
 {
+	struct feox_key wanted[BENCH_MANY] = {0};
+	struct feox_value values[BENCH_MANY];
+	int errors[BENCH_MANY];
 	int first = 0;
 
+	for (size_t i = 0; i < n; i++)
+		wanted[i] = (struct feox_key){keys[i].data, keys[i].size};
+	feox_get_many(thread, wanted, n, 0, values, errors);
 	for (size_t i = 0; i < n; i++) {
-		size_t size;
-		int err = feox_read(thread, keys[i].data, keys[i].size, 0,
-				    (char *)buffer + i * stride, stride, 0, &size, NULL);
+		size_t size = values[i].size < stride ? values[i].size : stride;
 
-		first = first ? first : err;
+		memcpy((char *)buffer + i * stride, values[i].data, errors[i] ? 0 : size);
+		first = first ? first : errors[i];
 	}
+	feox_release_many(thread, values, n);
 	return first;
 }
 
