@@ -67,6 +67,41 @@ enum feox_open_flag {
 
 enum feox_log_level { FEOX_LOG_ERROR, FEOX_LOG_WARNING, FEOX_LOG_INFO };
 
+enum feox_event_kind {
+	FEOX_EVENT_SET,	   /* the value was written */
+	FEOX_EVENT_TOUCH,  /* expiry or metadata changed; the version is that of the value */
+	FEOX_EVENT_DELETE, /* version is the delete's, above all before */
+	FEOX_EVENT_EXPIRE, /* as DELETE, when the sweeper removes an expired key: some time later */
+	FEOX_EVENT_RENAME  /* what was from's is key's now, under this version */
+};
+
+/*
+ * A change of one key, told to the options' changed() once, by the thread that made it, before its
+ * call returns (an expiry: by the sweeper's thread). The change is visible then, not necessarily
+ * durable. No lock and no section of the store is held: the callback may call the store, but for
+ * feox_close(); while it runs, its writer waits and nobody else.
+ *
+ * Order: a thread's own changes are told in order. Those of different threads are told at the same
+ * time and may overtake one another, also on one key; the version says which is newer. A receiver
+ * keeps for each key (of a RENAME, for each name) the highest version it has seen and drops what
+ * is older; on a TOUCH of that version it asks feox_stat(). What happens together (a batch, a
+ * rename) is told as several events, and events of others may come in between. Not told: keys that
+ * recovery finds, and an expired key that is overwritten before it is swept (that is one SET).
+ *
+ * RENAME: from was removed with from_version; 0: it got a new value at the same moment (an
+ * exchange), which has an event of its own.
+ */
+struct feox_event {
+	enum feox_event_kind kind;
+	const void *key; /* valid during the call, as from */
+	size_t key_size;
+	uint64_t version;
+	uint64_t expiry_ns; /* that the key has now; 0: never, or it is gone */
+	const void *from;   /* RENAME: the old name, else NULL */
+	size_t from_size;
+	uint64_t from_version;
+};
+
 /*
  * What a store is opened with. Start from FEOX_OPTIONS_INIT, so that fields added later have their
  * defaults. A 0 in a size or time means the default named beside it. The struct and its strings
@@ -89,6 +124,9 @@ struct feox_options {
 	/* Recovery: done of total keys so far. Called by the opening thread. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *progress_ctx;
+	/* Called after each change of a key, see struct feox_event. NULL costs nothing. */
+	void (*changed)(void *ctx, const struct feox_event *event);
+	void *changed_ctx;
 	/* Wall clock, ns since 1970, for tests; CLOCK_REALTIME when NULL. */
 	uint64_t (*now)(void *ctx);
 	void *now_ctx;
@@ -370,7 +408,9 @@ enum feox_rename_flag {
 	/* FEOX_NOWAIT (1 << 0) and FEOX_IF_VERSION (of the target) are allowed too. */
 	FEOX_RENAME_NOREPLACE = 1 << 8, /* -EEXIST when the target is present */
 	FEOX_RENAME_EXCHANGE = 1 << 9,	/* both must be present; they change places */
-	FEOX_RENAME_METADATA = 1 << 10	/* the moved record gets this metadata instead of its own */
+	FEOX_RENAME_METADATA = 1 << 10, /* the moved record gets this metadata instead of its own */
+	FEOX_RENAME_BASE = 1 << 13	/* rename_prefix: the keys that are the prefixes without
+					 * their last byte, the separator, take part as those below */
 };
 
 struct feox_rename_options {
@@ -393,9 +433,13 @@ FEOX_API int feox_rename(struct feox_store *store, const void *from, size_t from
  * Move every key that begins with from to the key with from replaced by to, in one atomic change;
  * the operations of batch (may be NULL; it is used up as by feox_batch_commit()) happen in the same
  * change, which must not name keys under either prefix. Keys already under to are removed (with
- * EXCHANGE they move to from; with NOREPLACE there must be none). Writers below either prefix wait
- * while it runs; readers do not. *ret_moved (may be NULL) counts the keys moved.
- * -EINVAL one prefix begins with the other; -E2BIG more than max_keys keys; -EEXIST (NOREPLACE).
+ * EXCHANGE they move to from; with NOREPLACE there must be none). With FEOX_RENAME_BASE "a/" to
+ * "b/" also moves the key "a" to "b", when there is one. Writers below either prefix wait while it
+ * runs; readers do not. *ret_moved (may be NULL) counts the keys moved. Of options if_version and
+ * metadata do not count. -ENOENT there is nothing to move; -EINVAL one prefix begins with the
+ * other, batch names a key under one of them, or (BASE) their last bytes differ; -E2BIG more than
+ * max_keys keys; -EEXIST (NOREPLACE); -EAGAIN FEOX_NOWAIT: it always has to wait for writers;
+ * -ENAMETOOLONG a key would become larger than FEOX_KEY_MAX.
  */
 FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size_t from_size,
 				const void *to, size_t to_size,

@@ -195,6 +195,8 @@ void fx_batch_finish(struct feox_batch *batch, uint64_t begin_ns)
 {
 	fx_count(&fx_counters(batch->store)->batches, 1);
 	fx_timer_end(batch->store, FEOX_OP_BATCH, begin_ns);
+	if (batch->store->changed)
+		fx_event_batch(batch);
 }
 
 FEOX_API int feox_batch_commit(struct feox_batch *batch, unsigned int flags, size_t *ret_failed)

@@ -11,13 +11,22 @@ enum fx_op_kind { FX_OP_PUT, FX_OP_DELETE, FX_OP_METADATA, FX_OP_RENAME, FX_OP_C
  */
 #define FX_OP_OPTIONAL (1u << 16)
 
+/* What a commit has made of a key: set while it is decided, for event.c. */
+enum fx_key_outcome { FX_KEY_SAME, FX_KEY_SET, FX_KEY_GONE };
+
+struct fx_outcome {
+	enum fx_key_outcome what;
+	uint64_t version, expiry_ns;
+};
+
 struct fx_op {
 	enum fx_op_kind kind;
 	unsigned int flags;
 	uint64_t if_version, set_version, expiry_ns;
 	size_t key_size, target_size, metadata_size, value_size;
-	struct fx_value *large; /* the value when it is not inline */
-	uint8_t *bytes;		/* key, target, metadata, inline value; malloc(3)ed */
+	struct fx_value *large;	      /* the value when it is not inline */
+	uint8_t *bytes;		      /* key, target, metadata, inline value; malloc(3)ed */
+	struct fx_outcome outcome[2]; /* of key and target */
 };
 
 struct feox_batch {
@@ -50,14 +59,17 @@ static inline const uint8_t *fx_op_value(const struct fx_op *op)
  * All operations of batch, or none. The caller holds the batch gate. *ret_failed as in
  * feox_batch_commit(). transaction.c
  */
-int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch, unsigned int flags,
+int fx_transaction_run(struct feox_store *store, struct feox_batch *batch, unsigned int flags,
 		       size_t *ret_failed);
 
 /*
- * After a commit that succeeded, outside of every lock: count it, begun at begin_ns. The operations
- * are still there. batch.c
+ * After a commit that succeeded, outside of every lock: count it, begun at begin_ns, and tell the
+ * change callback. The operations are still there. batch.c
  */
 void fx_batch_finish(struct feox_batch *batch, uint64_t begin_ns);
+
+/* Tell the callback, which is set, what the commit of batch has changed. event.c */
+void fx_event_batch(const struct feox_batch *batch);
 
 /* Forget all operations. */
 void fx_batch_clear(struct feox_batch *batch);

@@ -271,6 +271,7 @@ static int publish(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 		return err;
 	c->held = (struct fx_grant){0}; /* the flusher's now */
 	c->version = record->version;
+	c->deleted = record->flags & FX_RECORD_TOMBSTONE;
 	c->new_expiry_ns = record->expiry_ns;
 	fx_count_change(store, old, record);
 	if (record->flags & FX_RECORD_TOMBSTONE) {
@@ -386,6 +387,8 @@ int fx_commit(struct feox_store *store, struct fx_change *c)
 		err = wait_before_retry(store, c, &turns);
 	}
 	fx_grant_release(store, &c->held);
+	if (!err && store->changed)
+		fx_event_change(store, c);
 	return err;
 }
 

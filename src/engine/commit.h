@@ -80,7 +80,7 @@ struct fx_change {
 	struct fx_cold cold;
 
 	/* Results. */
-	bool created;
+	bool created, deleted;
 	uint64_t version, new_expiry_ns;
 };
 
@@ -167,6 +167,9 @@ void fx_value_pin(struct fx_record *record, struct feox_value *value);
 int fx_value_pin_cold(struct feox_store *store, const struct fx_cold *cold,
 		      struct feox_value *value);
 bool fx_value_unpin(struct feox_store *store, struct feox_value *value);
+
+/* Tell the callback, which is set, of a change that was made. Outside of every section. event.c */
+void fx_event_change(struct feox_store *store, const struct fx_change *change);
 
 /* iter.c: feox_iter_open(), feox_iter_next() for the engine itself: they are not counted. */
 int fx_iter_open(struct feox_store *store, const struct feox_iter_options *options,

@@ -29,7 +29,7 @@ struct entry {
 	const uint8_t *key;
 	size_t key_size;
 	uint64_t hash;
-	const struct fx_op *op;
+	struct fx_op *op;
 	struct entry *peer; /* rename: the entry of the other key */
 	bool is_target;	    /* rename: the key moved to */
 	bool added;	    /* to the order, by us */

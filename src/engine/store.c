@@ -131,6 +131,8 @@ static void apply_options(struct feox_store *store, const struct feox_options *o
 	store->flush_interval_ns = or_default(o->flush_interval_ns, DEFAULT_FLUSH_INTERVAL);
 	store->log = o->log;
 	store->log_ctx = o->log_ctx;
+	store->changed = o->changed;
+	store->changed_ctx = o->changed_ctx;
 	store->lock.fd = -1;
 	fx_clock_init(&store->clock, o->now, o->now_ctx);
 	fx_queue_init(&store->queue);

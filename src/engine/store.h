@@ -18,6 +18,7 @@
  *   transaction_build.c       what each key of it becomes
  *   rename.c    rename, exchange, rename_prefix: what the batch is
  *   many.c      get_many, put_many
+ *   event.c     what the change callback is told
  *   read.c      get, read, stat; cold.c reads a value that is on disk only
  *   iter.c      ranges
  *   queue.c     published changes on their way to the flusher; the consistent cut
@@ -93,6 +94,8 @@ struct feox_store {
 	struct fx_clock clock;
 	void (*log)(void *ctx, enum feox_log_level level, const char *text);
 	void *log_ctx;
+	void (*changed)(void *ctx, const struct feox_event *event);
+	void *changed_ctx;
 
 	/* Memory and indexes: any thread. */
 	struct fx_slab *slab;

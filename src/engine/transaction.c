@@ -85,6 +85,16 @@ static void count_operation(struct fx_counters *counters, const struct entry *en
 	}
 }
 
+/* For event.c: what becomes of entry's key. */
+static void note_outcome(struct entry *entry)
+{
+	entry->op->outcome[entry->is_target] = (struct fx_outcome){
+		.what = lives(entry) ? FX_KEY_SET : FX_KEY_GONE,
+		.version = entry->new->version,
+		.expiry_ns = entry->new->expiry_ns,
+	};
+}
+
 static void commit(struct run *run)
 {
 	struct fx_record *first = NULL, *last = NULL;
@@ -102,6 +112,7 @@ static void commit(struct run *run)
 		fx_record_ref(new); /* for settle_all(), see T7 */
 		fx_count_change(run->store, fx_word_record(entry->old_word), new);
 		count_operation(fx_counters(run->store), entry);
+		note_outcome(entry);
 		if (run->store->persistent) {
 			new->next = first;
 			first = new;
@@ -178,7 +189,7 @@ static int compare_entries(const void *a, const void *b)
 	return fx_bytes_cmp(x->key, x->key_size, y->key, y->key_size);
 }
 
-static void entry_set(struct run *run, struct entry *entry, const struct fx_op *op, bool target)
+static void entry_set(struct run *run, struct entry *entry, struct fx_op *op, bool target)
 {
 	*entry = (struct entry){
 		.op = op,
@@ -287,7 +298,7 @@ static int execute(struct run *run, const struct feox_batch *batch)
 	return err;
 }
 
-int fx_transaction_run(struct feox_store *store, const struct feox_batch *batch, unsigned int flags,
+int fx_transaction_run(struct feox_store *store, struct feox_batch *batch, unsigned int flags,
 		       size_t *ret_failed)
 {
 	struct run run = {.store = store,
