@@ -20,12 +20,13 @@
 struct fx_prefix_gate {
 	const void *prefix[2];
 	size_t size[2];
+	bool bases; /* FEOX_RENAME_BASE: also over the prefixes without their last byte */
 };
 
 #define RENAME_FLAGS                                                                               \
 	(FEOX_NOWAIT | FEOX_IF_VERSION | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE |            \
 	 FEOX_RENAME_METADATA)
-#define PREFIX_FLAGS (FEOX_NOWAIT | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE)
+#define PREFIX_FLAGS (FEOX_NOWAIT | FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE | FEOX_RENAME_BASE)
 
 static bool is_there(struct feox_store *store, const void *key, size_t key_size)
 {
@@ -62,8 +63,15 @@ FEOX_API int feox_rename(struct feox_store *store, const void *from, size_t from
 
 static bool gate_covers(const struct fx_prefix_gate *gate, const void *key, size_t key_size)
 {
-	return gate && (fx_bytes_begin(key, key_size, gate->prefix[0], gate->size[0]) ||
-			fx_bytes_begin(key, key_size, gate->prefix[1], gate->size[1]));
+	for (unsigned int i = 0; gate && i < 2; i++) {
+		const void *prefix = gate->prefix[i];
+		size_t size = gate->size[i];
+
+		if (fx_bytes_begin(key, key_size, prefix, size) ||
+		    (gate->bases && fx_bytes_cmp(key, key_size, prefix, size - 1) == 0))
+			return true;
+	}
+	return false;
 }
 
 bool fx_gate_blocks(struct feox_store *store, const void *key, size_t key_size)
@@ -201,22 +209,82 @@ static int collect_side(struct move *m, bool target)
 	return err;
 }
 
+/* The keys that are the prefixes without their last byte. */
+static int collect_bases(struct move *m)
+{
+	bool exchange = m->flags & FEOX_RENAME_EXCHANGE;
+	struct feox_rename_options options = {.flags = exchange ? FEOX_RENAME_EXCHANGE : 0u};
+	struct feox_key from = {m->from, m->from_size - 1}, to = {m->to, m->to_size - 1};
+	bool from_there = is_there(m->store, from.data, from.size);
+	bool to_there = is_there(m->store, to.data, to.size);
+
+	if (to_there && (m->flags & FEOX_RENAME_NOREPLACE))
+		return -EEXIST;
+	if (to_there && !from_there && !exchange)
+		return optional(m, feox_batch_delete(m->batch, to.data, to.size, NULL));
+	if (!from_there && !to_there)
+		return 0;
+	if (++m->moved > m->max_keys)
+		return -E2BIG;
+	if (!from_there) {
+		struct feox_key key = from;
+
+		from = to;
+		to = key;
+	}
+	options.flags = from_there && to_there ? options.flags : 0;
+	return optional(
+		m, feox_batch_rename(m->batch, from.data, from.size, to.data, to.size, &options));
+}
+
+/* -EINVAL: an operation of the caller's batch names a key that the rename itself takes care of. */
+static int check_batch(const struct feox_batch *batch, const struct fx_prefix_gate *gate)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct fx_op *op = &batch->ops[i];
+
+		if (gate_covers(gate, fx_op_key(op), op->key_size) ||
+		    (op->kind == FX_OP_RENAME &&
+		     gate_covers(gate, fx_op_target(op), op->target_size)))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int move_keys(struct move *m)
 {
 	struct fx_prefix_gate gate = {.prefix = {m->from, m->to},
-				      .size = {m->from_size, m->to_size}};
-	int err;
+				      .size = {m->from_size, m->to_size},
+				      .bases = m->flags & FEOX_RENAME_BASE};
+	int err = check_batch(m->batch, &gate);
 
+	if (err)
+		return err;
 	gate_raise(m->store, &gate);
 	err = collect_side(m, false);
 	if (!err)
 		err = collect_side(m, true);
+	if (!err && gate.bases)
+		err = collect_bases(m);
 	if (!err && !m->moved)
 		err = -ENOENT;
 	if (!err)
 		err = fx_transaction_run(m->store, m->batch, m->flags & FEOX_NOWAIT, NULL);
 	gate_lower(m->store);
 	return err;
+}
+
+static bool move_is_valid(const struct move *m)
+{
+	const unsigned int both = FEOX_RENAME_NOREPLACE | FEOX_RENAME_EXCHANGE;
+
+	if (!m->from || !m->to || m->from_size > FEOX_KEY_MAX || m->to_size > FEOX_KEY_MAX ||
+	    (m->flags & ~(unsigned int)PREFIX_FLAGS) || (m->flags & both) == both ||
+	    fx_bytes_begin(m->from, m->from_size, m->to, m->to_size) ||
+	    fx_bytes_begin(m->to, m->to_size, m->from, m->from_size))
+		return false;
+	/* Neither is empty: that would be the beginning of the other. */
+	return !(m->flags & FEOX_RENAME_BASE) || m->from[m->from_size - 1] == m->to[m->to_size - 1];
 }
 
 FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size_t from_size,
@@ -237,14 +305,13 @@ FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size
 	uint64_t begin_ns = fx_monotonic_ns();
 	int err;
 
-	if (!store || !from || !to || (m.flags & ~(unsigned int)PREFIX_FLAGS) ||
-	    from_size > FEOX_KEY_MAX || to_size > FEOX_KEY_MAX ||
-	    fx_bytes_begin(from, from_size, to, to_size) ||
-	    fx_bytes_begin(to, to_size, from, from_size))
+	if (!store || (batch && batch->store != store) || !move_is_valid(&m))
 		return -EINVAL;
 	/* It waits for a grace period at least. */
-	if (m.flags & FEOX_NOWAIT)
+	if (m.flags & FEOX_NOWAIT) {
+		fx_batch_clear(m.batch);
 		return -EAGAIN;
+	}
 	pthread_rwlock_wrlock(&store->batch_gate);
 	err = move_keys(&m);
 	pthread_rwlock_unlock(&store->batch_gate);

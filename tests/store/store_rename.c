@@ -99,6 +99,104 @@ static void prefixes_exchange(void **state)
 	expect_text(f->store, "d/3", "e3");
 }
 
+static int move_tree(struct fixture *f, const char *from, const char *to, unsigned int flags,
+		     struct feox_batch *batch, uint64_t *ret_moved)
+{
+	struct feox_rename_options o = {.flags = flags};
+
+	return feox_rename_prefix(f->store, from, strlen(from), to, strlen(to), &o, batch,
+				  ret_moved);
+}
+
+static void base_keys_go_along(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t moved;
+
+	open_memory_store(f);
+	put(f->store, "d", "base");
+	put(f->store, "d/1", "one");
+	put(f->store, "dd", "neighbour");
+	assert_int_equal(move_tree(f, "d/", "e/", FEOX_RENAME_BASE, NULL, &moved), 0);
+	assert_int_equal(moved, 2);
+	expect_text(f->store, "e", "base");
+	expect_text(f->store, "e/1", "one");
+	expect_text(f->store, "d", NULL);
+	expect_text(f->store, "dd", "neighbour");
+	put(f->store, "d", "not below"); /* without the flag it stays */
+	put(f->store, "d/2", "two");
+	assert_int_equal(move_tree(f, "d/", "g/", 0, NULL, &moved), 0);
+	assert_int_equal(moved, 1);
+	expect_text(f->store, "d", "not below");
+	/* A base alone is enough to move, and what is in the way of none goes. */
+	assert_int_equal(move_tree(f, "d/", "h/", FEOX_RENAME_BASE, NULL, &moved), 0);
+	assert_int_equal(moved, 1);
+	assert_int_equal(move_tree(f, "g/", "h/", FEOX_RENAME_BASE, NULL, &moved), 0);
+	expect_text(f->store, "h", NULL);
+	expect_text(f->store, "h/2", "two");
+	assert_int_equal(move_tree(f, "x/", "y/", FEOX_RENAME_BASE, NULL, &moved), -ENOENT);
+}
+
+static void base_keys_obey_flags(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned int exchange = FEOX_RENAME_BASE | FEOX_RENAME_EXCHANGE;
+
+	open_memory_store(f);
+	put(f->store, "d", "D");
+	put(f->store, "d/1", "d1");
+	put(f->store, "e", "E");
+	assert_int_equal(
+		move_tree(f, "d/", "e/", FEOX_RENAME_BASE | FEOX_RENAME_NOREPLACE, NULL, NULL),
+		-EEXIST);
+	assert_int_equal(move_tree(f, "d/", "e/", exchange, NULL, NULL), 0);
+	expect_text(f->store, "d", "E");
+	expect_text(f->store, "e", "D");
+	expect_text(f->store, "e/1", "d1");
+	assert_int_equal(del(f->store, "e"), 0);
+	assert_int_equal(move_tree(f, "d/", "e/", exchange, NULL, NULL), 0);
+	expect_text(f->store, "d", NULL);
+	expect_text(f->store, "e", "E");
+	expect_text(f->store, "d/1", "d1");
+	assert_int_equal(move_tree(f, "d/", "e:", FEOX_RENAME_BASE, NULL, NULL), -EINVAL);
+	assert_int_equal(move_tree(f, "d/", "e/", exchange | FEOX_RENAME_NOREPLACE, NULL, NULL),
+			 -EINVAL);
+}
+
+/* The batch's operations and the keys' move are one change; they must not be about the same keys.
+ */
+static void prefix_moves_with_a_batch(void **state)
+{
+	static const char *const taken[] = {"d/new", "e/new", "d", "e"};
+	struct fixture *f = *state;
+	struct feox_write_options create = {.flags = FEOX_CREATE};
+	struct feox_batch *batch;
+
+	open_memory_store(f);
+	put(f->store, "d/1", "one");
+	put(f->store, "d", "base");
+	assert_int_equal(feox_batch_create(f->store, &batch), 0);
+	for (int i = 0; i < 4; i++) {
+		feox_batch_put(batch, taken[i], strlen(taken[i]), "v", 1, NULL);
+		assert_int_equal(move_tree(f, "d/", "e/", FEOX_RENAME_BASE, batch, NULL), -EINVAL);
+	}
+	feox_batch_rename(batch, "x", 1, "e/y", 3, NULL);
+	assert_int_equal(move_tree(f, "d/", "e/", 0, batch, NULL), -EINVAL);
+	feox_batch_put(batch, "d/1", 3, "v", 1, NULL);
+	assert_int_equal(move_tree(f, "d/", "e/", FEOX_NOWAIT, batch, NULL), -EAGAIN);
+	/* Used up every time, so this one is alone: and fails, with all that belongs to it. */
+	feox_batch_put(batch, "d", 1, "v", 1, &create);
+	assert_int_equal(move_tree(f, "d/", "e/", 0, batch, NULL), -EEXIST);
+	expect_text(f->store, "d/1", "one");
+	feox_batch_put(batch, "beside", 6, "v", 1, &create);
+	feox_batch_rename(batch, "d", 1, "e", 1, NULL);
+	assert_int_equal(move_tree(f, "d/", "e/", 0, batch, NULL), 0);
+	expect_text(f->store, "beside", "v");
+	expect_text(f->store, "e", "base");
+	expect_text(f->store, "e/1", "one");
+	feox_batch_free(batch);
+}
+
 #define CHILDREN 100
 
 static _Atomic bool stop;
@@ -171,9 +269,10 @@ static void a_swinging_prefix_is_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(rename_moves_everything),	  TEST(rename_flags),
-		TEST(prefix_moves_all_below),	  TEST(prefixes_exchange),
-		TEST(a_swinging_prefix_is_whole),
+		TEST(rename_moves_everything),	 TEST(rename_flags),
+		TEST(prefix_moves_all_below),	 TEST(prefixes_exchange),
+		TEST(base_keys_go_along),	 TEST(base_keys_obey_flags),
+		TEST(prefix_moves_with_a_batch), TEST(a_swinging_prefix_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
