@@ -114,13 +114,11 @@ void fx_count_change(struct feox_store *store, const struct fx_record *old,
 	bool was = old && !(old->flags & FX_RECORD_TOMBSTONE);
 	bool is = record && !(record->flags & FX_RECORD_TOMBSTONE);
 	int64_t keys = (int64_t)is - (int64_t)was;
-	int64_t expiring = (int64_t)(is && record->expiry_ns) - (int64_t)(was && old->expiry_ns);
-	struct fx_counters *counters = fx_counters(store);
 
 	if (keys)
-		atomic_fetch_add_explicit(&counters->keys, keys, memory_order_relaxed);
-	if (expiring)
-		atomic_fetch_add_explicit(&counters->expiring, expiring, memory_order_relaxed);
+		atomic_fetch_add_explicit(&fx_counters(store)->keys, keys, memory_order_relaxed);
+	if (is && record->expiry_ns)
+		fx_expiry_lower(store, record->expiry_ns);
 }
 
 void fx_count_record(struct feox_store *store, const struct fx_record *record)

@@ -21,17 +21,12 @@ struct fx_counters *fx_counters(struct feox_store *store)
 
 #define IO(field) s.field = atomic_load_explicit(&store->io.field, memory_order_relaxed)
 
-int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring)
+int64_t fx_sum_keys(struct feox_store *store)
 {
-	int64_t keys = 0, expiring = 0;
+	int64_t keys = 0;
 
-	for (unsigned int i = 0; i < FX_STAT_SHARDS; i++) {
+	for (unsigned int i = 0; i < FX_STAT_SHARDS; i++)
 		keys += atomic_load_explicit(&store->counters[i].keys, memory_order_relaxed);
-		expiring +=
-			atomic_load_explicit(&store->counters[i].expiring, memory_order_relaxed);
-	}
-	if (ret_expiring)
-		*ret_expiring = expiring;
 	return keys;
 }
 
@@ -42,7 +37,7 @@ FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 
 	if (!store || !ret_stats)
 		return -EINVAL;
-	keys = fx_sum_keys(store, NULL);
+	keys = fx_sum_keys(store);
 	s.keys = keys > 0 ? (uint64_t)keys : 0; /* a delete may be counted before its put */
 	SUM(gets);
 	SUM(misses);

@@ -139,6 +139,7 @@ static void apply_options(struct feox_store *store, const struct feox_options *o
 	init_batch_gate(store);
 	pthread_mutex_init(&store->prefix_mutex, NULL);
 	pthread_cond_init(&store->prefix_open, NULL);
+	atomic_init(&store->expiry_next, UINT64_MAX);
 	atomic_init(&store->version_ceiling, UINT64_MAX);
 	atomic_init(&store->id_next, 1);
 	atomic_init(&store->id_ceiling, UINT64_MAX);

@@ -68,10 +68,9 @@
 struct fx_counters {
 	_Atomic uint64_t gets, misses, puts, deletes, touches, renames, batches, expiries;
 	_Atomic uint64_t iterations, items, syncs;
-	_Atomic uint32_t turn;	  /* histogram.h */
-	_Atomic int64_t keys;	  /* live in the index */
-	_Atomic int64_t expiring; /* of these, with an expiry */
-	_Atomic int64_t pins;	  /* values given out */
+	_Atomic uint32_t turn; /* histogram.h */
+	_Atomic int64_t keys;  /* live in the index */
+	_Atomic int64_t pins;  /* values given out */
 } __attribute__((aligned(64)));
 
 struct fx_histogram {
@@ -118,6 +117,7 @@ struct feox_store {
 	_Atomic int failed;		  /* 0, or the negative errno that made it read-only */
 	struct fx_flusher *flusher;
 	struct fx_sweeper *sweeper;
+	_Atomic uint64_t expiry_next; /* of any key, at the earliest; sweeper.c */
 
 	/* The device and the map of it: the flusher's alone while it runs. */
 	struct fx_lock lock;
@@ -245,6 +245,9 @@ void fx_count_record(struct feox_store *store, const struct fx_record *record);
 /* ---- sweeper.c ----------------------------------------------------------------------------------
  */
 
+/* A live record that expires then has been published. Any thread. */
+void fx_expiry_lower(struct feox_store *store, uint64_t expiry_ns);
+
 int fx_sweeper_start(struct feox_store *store);
 void fx_sweeper_stop(struct feox_store *store);
 
@@ -272,7 +275,7 @@ static inline void fx_count(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Keys in the index, and how many of them expire. stats.c */
-int64_t fx_sum_keys(struct feox_store *store, int64_t *ret_expiring);
+/* Keys in the index. stats.c */
+int64_t fx_sum_keys(struct feox_store *store);
 
 #endif
