@@ -156,8 +156,6 @@ int fx_intent_place(struct run *run, struct entry *entry)
 	entry->old_word = entry->intent->old_word;
 	if (fx_word_state(entry->old_word) == FX_SLOT_LIVE)
 		entry->old = fx_word_record(entry->old_word);
-	if (entry->old && fx_record_expired(entry->old, run->now))
-		entry->old = NULL;
 	return 0;
 }
 

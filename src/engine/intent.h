@@ -35,7 +35,7 @@ struct entry {
 	bool added;	    /* to the order, by us */
 	struct intent *intent;
 	fx_word old_word;      /* what the intent replaced */
-	struct fx_record *old; /* what readers see of it, NULL: absent */
+	struct fx_record *old; /* what readers see of it, NULL: absent or expired */
 	struct fx_record *new; /* NULL: unchanged */
 };
 
@@ -45,7 +45,7 @@ struct run {
 	struct entry *entries;
 	size_t count, placed;
 	bool nowait;
-	uint64_t now;
+	bool again; /* a key has expired before the decision */
 	struct fx_grant held;
 	size_t failed; /* operation, SIZE_MAX: none's own */
 	const struct fx_op *ops;

@@ -27,6 +27,8 @@
  *  T7 Once decided, the records behind old and new words may be superseded, made durable and freed
  *     at any moment: the run touches an old one only in a section that found it in its slot, and
  *     holds references on the new ones.
+ *  T8 No key that the batch takes for present has expired when it is decided: else it is aborted
+ *     and runs again.
  */
 #include "intent.h"
 
@@ -272,6 +274,26 @@ static bool any_reserved(const struct feox_batch *batch)
 	return false;
 }
 
+/* T8: all of them by the same clock, after the waiting for intents. */
+static void forget_expired(struct run *run)
+{
+	uint64_t now = fx_clock_now(&run->store->clock);
+
+	for (size_t i = 0; i < run->count; i++)
+		if (run->entries[i].old && fx_record_expired(run->entries[i].old, now))
+			run->entries[i].old = NULL;
+}
+
+/* Between looking and deciding there may have been a wait for room or for the disk. */
+static int check_expired(struct run *run)
+{
+	uint64_t now = fx_clock_now(&run->store->clock);
+
+	for (size_t i = 0; i < run->count && !run->again; i++)
+		run->again = run->entries[i].old && fx_record_expired(run->entries[i].old, now);
+	return run->again ? -EAGAIN : 0;
+}
+
 static int execute(struct run *run, const struct feox_batch *batch)
 {
 	struct fx_grant need = {0};
@@ -280,14 +302,18 @@ static int execute(struct run *run, const struct feox_batch *batch)
 	for (size_t i = 0; i < run->count && !err; i++)
 		err = fx_intent_place(run, &run->entries[i]);
 	FX_PAUSE(FX_PAUSE_INTENTS);
-	if (!err)
+	if (!err) {
+		forget_expired(run);
 		err = fx_run_build(run, &need);
+	}
 	if (!err)
 		err = fx_grant_acquire(run->store, &run->held, &need, run->nowait,
 				       any_reserved(batch));
 	if (!err)
 		err = add_keys(run);
 	FX_PAUSE(FX_PAUSE_BUILT);
+	if (!err)
+		err = check_expired(run);
 	if (err)
 		abort_run(run);
 	else
@@ -298,18 +324,13 @@ static int execute(struct run *run, const struct feox_batch *batch)
 	return err;
 }
 
-int fx_transaction_run(struct feox_store *store, struct feox_batch *batch, unsigned int flags,
-		       size_t *ret_failed)
+/* *ret_again: a key expired while it ran; with it gone, the batch may still succeed. */
+static int run_once(struct feox_store *store, struct feox_batch *batch, bool nowait,
+		    size_t *ret_failed, bool *ret_again)
 {
-	struct run run = {.store = store,
-			  .ops = batch->ops,
-			  .nowait = flags & FEOX_NOWAIT,
-			  .now = fx_clock_now(&store->clock),
-			  .failed = SIZE_MAX};
-	int err = fx_store_writable(store);
+	struct run run = {.store = store, .ops = batch->ops, .nowait = nowait, .failed = SIZE_MAX};
+	int err;
 
-	if (err || !batch->count)
-		return err;
 	run.tx = calloc(1, sizeof(*run.tx));
 	if (!run.tx)
 		return -ENOMEM;
@@ -319,7 +340,24 @@ int fx_transaction_run(struct feox_store *store, struct feox_batch *batch, unsig
 		err = execute(&run, batch);
 	fx_transaction_unref(run.tx);
 	free(run.entries);
+	*ret_failed = run.failed;
+	*ret_again = run.again;
+	return err;
+}
+
+int fx_transaction_run(struct feox_store *store, struct feox_batch *batch, unsigned int flags,
+		       size_t *ret_failed)
+{
+	size_t failed = SIZE_MAX;
+	bool again = false;
+	int err = fx_store_writable(store);
+
+	if (err || !batch->count)
+		return err;
+	do
+		err = run_once(store, batch, flags & FEOX_NOWAIT, &failed, &again);
+	while (again);
 	if (err && ret_failed)
-		*ret_failed = run.failed;
+		*ret_failed = failed;
 	return err;
 }
