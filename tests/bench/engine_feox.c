@@ -2,7 +2,7 @@
 /*
  * engine_feox.c - feox through its public header, as a memory-only store with default options.
  *
- * get copies with feox_read(). There is no call for many keys yet: get_many is a loop of them.
+ * get copies with feox_read(); get_many pins and copies from the views.
  * The sweep is a store of its own, whose clock jumps past the expiry of all keys at one moment.
  */
 #include "bench_engine.h"
@@ -63,16 +63,19 @@ static int get_many(void *thread, const struct bench_key *keys, size_t n, void *
 	struct feox_key wanted[BENCH_MANY] = {0};
 	struct feox_value values[BENCH_MANY];
 	int errors[BENCH_MANY];
-	int first = 0;
+	int first;
 
 	for (size_t i = 0; i < n; i++)
 		wanted[i] = (struct feox_key){keys[i].data, keys[i].size};
-	feox_get_many(thread, wanted, n, 0, values, errors);
+	first = feox_get_many(thread, wanted, n, 0, values, errors);
+	if (first)
+		return first;
 	for (size_t i = 0; i < n; i++) {
 		size_t size = values[i].size < stride ? values[i].size : stride;
 
-		memcpy((char *)buffer + i * stride, values[i].data, errors[i] ? 0 : size);
 		first = first ? first : errors[i];
+		if (!errors[i])
+			memcpy((char *)buffer + i * stride, values[i].data, size);
 	}
 	feox_release_many(thread, values, n);
 	return first;
