@@ -56,6 +56,7 @@ struct fx_call {
 	/* The answer. */
 	struct fuse_entry_param entry; /* entry.ino counts as a lookup until it is answered */
 	double timeout;
+	bool expires; /* what was made has a TTL */
 	void *buffer; /* malloc(3)ed; freed with the call */
 	size_t buffer_size;
 	struct feox_value value; /* released with the call */

@@ -153,6 +153,17 @@ void fx_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- CREATE ---------------------------------------------------------------------------------- */
 
+/* A file that expires: its handles keep what they have seen. */
+static int keep_created(struct fx_call *call, struct fx_node *node)
+{
+	FX_AUTO_FOUND struct fx_found found;
+	int rc = fx_examine_file(call->fs, node, 0, &found);
+
+	if (rc == 0 && found.expiry_ns && !found.detached)
+		rc = fx_keep(call->fs, node, &found, true, 0);
+	return rc == -ENOENT ? 0 : rc; /* it was made, and is gone already */
+}
+
 static int create_work(struct fx_call *call)
 {
 	struct fx_node *node;
@@ -164,6 +175,8 @@ static int create_work(struct fx_call *call)
 	pthread_mutex_lock(&node->mutex); /* nobody else knows it yet */
 	if (node->marker)
 		rc = fx_stage_begin(call->fs, node, true, 0);
+	else if (call->expires)
+		rc = keep_created(call, node);
 	if (rc == 0)
 		add_handle(node, 0, &call->fi);
 	pthread_mutex_unlock(&node->mutex);

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "dir_change.h"
 #include "control.h"
+#include "default_ttl.h"
+#include "dir_change.h"
 #include "entry.h"
 #include "op.h"
 
@@ -50,6 +51,14 @@ static int make_record(struct fx_call *call, struct fx_dir_change *change, struc
 		return rc;
 	options.metadata = blob.data;
 	options.metadata_size = blob.size;
+	if (!S_ISDIR(call->mode)) {
+		rc = fx_default_expiry(call->fs, found->key.data, found->key.size,
+				       &options.expiry_ns);
+		if (rc < 0)
+			return rc;
+	}
+	found->expiry_ns = options.expiry_ns;
+	call->expires = options.expiry_ns != 0;
 	found->meta.stat.size = call->data ? call->size : 0;
 	return fx_dir_change_put(change, &found->key, call->data, found->meta.stat.size, &options);
 }

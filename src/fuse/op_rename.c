@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dir_change.h"
+#include "cleanup.h"
 #include "control.h"
+#include "dir_change.h"
 #include "kept.h"
+#include "kv_xattr.h"
 #include "later.h"
 #include "notify.h"
 #include "op.h"
@@ -155,6 +157,17 @@ static int check_tree(struct renaming *r)
 	return 0;
 }
 
+/* user.feox.if_version of the file renamed is the version of what it replaces. */
+static bool has_wanted_version(const struct renaming *r)
+{
+	const struct fx_found *to = &r->to.found;
+	uint64_t version;
+
+	if (r->from.found.what != FX_FILE || !fx_if_version(&r->from.found.meta.attr, &version))
+		return true;
+	return to->what != FX_ABSENT && to->recorded && to->version == version;
+}
+
 static int check(struct renaming *r)
 {
 	struct fx_found *from = &r->from.found, *to = &r->to.found;
@@ -164,6 +177,8 @@ static int check(struct renaming *r)
 		return -ENOENT;
 	if (cannot_move(from) || cannot_move(to))
 		return -EXDEV;
+	if (!has_wanted_version(r))
+		return -ECANCELED;
 	if (to->what != FX_ABSENT) {
 		rc = check_replaced(r);
 	} else if (from->what == FX_DIRECTORY) {
@@ -180,23 +195,22 @@ static int check(struct renaming *r)
 /* The record's attributes after the rename: its ctime is now, and it has a number of its own. */
 static int renamed_blob(struct fx_fs *fs, struct side *side, struct fx_blob *ret_blob)
 {
-	struct fx_attr *attr = &side->found.meta.attr;
+	struct fx_attr attr = side->found.meta.attr;
+	FX_AUTO_FREE uint8_t *xattrs = NULL;
 	struct timespec touched;
-	int rc;
+	int rc = fx_if_version_clear(&attr, &xattrs);
 
 	if (side->node && fx_later_touched(fs, side->node, &touched)) {
-		attr->mtime = touched;
-		attr->set |= FX_ATTR_MTIME;
+		attr.mtime = touched;
+		attr.set |= FX_ATTR_MTIME;
 	}
-	attr->ctime = fx_now();
-	attr->set |= FX_ATTR_CTIME;
-	if (!(attr->set & FX_ATTR_INO)) {
-		rc = feox_next_id(fs->store, &attr->ino);
-		if (rc < 0)
-			return rc;
-		attr->set |= FX_ATTR_INO;
+	attr.ctime = fx_now();
+	attr.set |= FX_ATTR_CTIME;
+	if (rc == 0 && !(attr.set & FX_ATTR_INO)) {
+		rc = feox_next_id(fs->store, &attr.ino);
+		attr.set |= FX_ATTR_INO;
 	}
-	return fx_blob_make(attr, ret_blob);
+	return rc < 0 ? rc : fx_blob_make(&attr, ret_blob);
 }
 
 /* In place, before the rename: what the batch itself cannot do. */
@@ -239,6 +253,8 @@ static int commit_file(struct renaming *r)
 	struct fx_fs *fs = r->call->fs;
 	int rc = exchanges(r) ? set_attributes(r->call, &r->to) : 0;
 
+	if (fx_if_version(&r->from.found.meta.attr, &options.if_version))
+		options.flags |= FEOX_IF_VERSION; /* it may expire just now */
 	if (rc == 0)
 		rc = renamed_blob(fs, &r->from, &blob);
 	if (rc < 0)

@@ -272,12 +272,16 @@ int fx_stage_zero(struct fx_fs *fs, struct fx_node *node, uint64_t offset, uint6
 
 /* ---- Publish --------------------------------------------------------------------------------- */
 
+/* expiry_ns NULL: the key keeps the one it has. */
 static int stage_put(struct fx_fs *fs, struct fx_node *node, struct fx_found *found,
-		     unsigned int nowait, struct feox_write_result *ret_result)
+		     const uint64_t *expiry_ns, unsigned int nowait,
+		     struct feox_write_result *ret_result)
 {
 	struct fx_stage *stage = node->stage;
 	struct feox_write_options options = {
-		.flags = FEOX_REPLACE | FEOX_KEEP_EXPIRY | FEOX_RESERVED | nowait,
+		.flags = FEOX_REPLACE | FEOX_RESERVED | nowait |
+			 (expiry_ns ? 0u : (unsigned int)FEOX_KEEP_EXPIRY),
+		.expiry_ns = expiry_ns ? *expiry_ns : 0,
 	};
 	FX_AUTO_BLOB struct fx_blob blob = {.data = NULL};
 	int rc;
@@ -309,7 +313,8 @@ static int refresh_kept(struct fx_fs *fs, struct fx_node *node, unsigned int now
 	return fx_keep(fs, node, &found, true, nowait);
 }
 
-int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
+static int publish(struct fx_fs *fs, struct fx_node *node, const uint64_t *expiry_ns,
+		   unsigned int nowait)
 {
 	struct fx_stage *stage = node->stage;
 	struct feox_write_result result = {0};
@@ -323,7 +328,7 @@ int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait
 	if (rc == 0 && found.detached)
 		rc = -ENOENT;
 	if (rc == 0)
-		rc = stage_put(fs, node, &found, nowait, &result);
+		rc = stage_put(fs, node, &found, expiry_ns, nowait, &result);
 	if (rc == -ENOENT || rc == -ESTALE) {
 		fx_stage_lose_name(fs, node);
 		return 0;
@@ -336,6 +341,36 @@ int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait
 	stage->dirty = false;
 	stage_unreserve(fs, stage);
 	return 0;
+}
+
+int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
+{
+	return publish(fs, node, NULL, nowait);
+}
+
+int fx_stage_publish_until(struct fx_fs *fs, struct fx_node *node, uint64_t expiry_ns,
+			   unsigned int nowait)
+{
+	return publish(fs, node, &expiry_ns, nowait);
+}
+
+/* A marker's file that is empty exists by its stage only, so that one stays. */
+static void stage_restart(struct fx_fs *fs, struct fx_node *node)
+{
+	bool stays = node->marker && node->stage;
+
+	fx_stage_free(fs, FX_STEAL(node->stage));
+	if (stays)
+		fx_stage_begin(fs, node, false, 0);
+}
+
+void fx_stage_follow(struct fx_fs *fs, struct fx_node *node)
+{
+	if (fx_node_is_detached(node))
+		return;
+	stage_restart(fs, node);
+	if (node->opens && !node->stage)
+		refresh_kept(fs, node, 0); /* else they keep, at expiry, what they saw before */
 }
 
 int fx_stage_settle(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)

@@ -48,6 +48,16 @@ int fx_stage_promise(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsi
  */
 int fx_stage_publish(struct fx_fs *fs, struct fx_node *node, unsigned int nowait);
 
+/* The same, and the key expires at expiry_ns (0: never) from now on. */
+int fx_stage_publish_until(struct fx_fs *fs, struct fx_node *node, uint64_t expiry_ns,
+			   unsigned int nowait);
+
+/*
+ * The key's value has just been changed by other means than a write to the file, and what was
+ * staged is in it or replaced by it: everything that handles see is the new value.
+ */
+void fx_stage_follow(struct fx_fs *fs, struct fx_node *node);
+
 /* Publish; without a writer (unlinked: without any handle) the stage ends. */
 int fx_stage_settle(struct fx_fs *fs, struct fx_node *node, unsigned int nowait);
 

@@ -18,6 +18,8 @@ int main(int argc, char **argv)
 		result = run(posix_commands, argc, argv);
 	if (argc > 1 && result < 0)
 		result = run(store_commands, argc, argv);
+	if (argc > 1 && result < 0)
+		result = run(kv_commands, argc, argv);
 	if (result < 0)
 		fprintf(stderr, "helper: unknown command\n");
 	return result < 0 ? 2 : result;

@@ -25,5 +25,6 @@ struct command {
 
 extern const struct command posix_commands[];
 extern const struct command store_commands[];
+extern const struct command kv_commands[];
 
 #endif
