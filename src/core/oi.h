@@ -36,7 +36,8 @@
  *     the root. Replaced nodes are marked GONE and retired after it.
  *  N6 A fence is in the array of exactly one inner node of the tree. It goes with the merge of the
  *     two leaves it parts: then no node of the tree knows it any more.
- *  N7 Check bits: see ordered_index.h. A bit is copied with its slot, under the leaf's lock.
+ *  N7 Check bits (ordered_index.h) change under the leaf's lock, and are copied with their slots
+ *     under it.
  *
  * Why a scan gives each key that is there throughout exactly once and in order, though it only
  * loads: it walks the leaves of a level-1 node from left to right. Their ranges tile the node's
@@ -100,6 +101,7 @@ enum fx_oi_pause {
 	FX_OI_PAUSE_MERGED,  /* built, not published */
 	FX_OI_PAUSE_JOINED,  /* the same of inner nodes */
 	FX_OI_PAUSE_LOWERED, /* the root goes, not published */
+	FX_OI_PAUSE_CHECKED, /* a check bit is set, the key's word not changed yet */
 	FX_OI_PAUSE_END
 };
 

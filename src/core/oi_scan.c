@@ -72,9 +72,8 @@ static bool give(const struct fx_oi_leaf *leaf, unsigned int slot, size_t max,
 		batch->wanted = size;
 		return false;
 	}
-	/* Relaxed: loaded after the slot was, and ordered with the key's word by who has seen that
-	 * one change (ordered_index.h). */
-	check = atomic_load_explicit(&leaf->check, memory_order_relaxed);
+	/* Acquire: pairs with the store in settle; and the bit is not older than the slot. */
+	check = atomic_load_explicit(&leaf->check, memory_order_acquire);
 	fx_oi_slot_key(leaf, slot, batch->keys + batch->used);
 	batch->refs[batch->count++] = (struct fx_key_ref){.offset = (uint32_t)batch->used,
 							  .size = (uint16_t)size,

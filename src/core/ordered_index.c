@@ -187,3 +187,101 @@ bool fx_ordered_index_remove(struct fx_ordered_index *index, const void *key, si
 	fx_epoch_leave();
 	return removed;
 }
+
+/* ---- Check bits -------------------------------------------------------------------------------
+ */
+
+int fx_ordered_index_lock(struct fx_ordered_index *index, const void *key, size_t key_size,
+			  struct fx_order_lock *ret_lock)
+{
+	struct fx_oi_key k = {key, key_size};
+	struct fx_oi_place place;
+	struct fx_oi_probe probe;
+	struct fx_oi_leaf *leaf;
+
+	/* What is held is given back soon, unless its holder was preempted; or it is gone. */
+	for (unsigned int turn = 0; !(leaf = try_lock_leaf(index, k)); turn++) {
+		if (turn == TURNS_SPIN)
+			return -EAGAIN;
+		breathe();
+	}
+	probe = fx_oi_probe(leaf, k);
+	place = fx_oi_find(leaf, &probe, true);
+	if (!place.found) {
+		fx_oi_unlock(&leaf->lock);
+		return -ENOENT;
+	}
+	fx_oi_set_check(leaf, place.at);
+	FX_PAUSE(FX_OI_PAUSE_CHECKED);
+	*ret_lock = (struct fx_order_lock){.index = index,
+					   .leaf = leaf,
+					   .key = key,
+					   .key_size = key_size,
+					   .before = place.before,
+					   .at = place.at};
+	return 0;
+}
+
+void fx_ordered_index_unlock(struct fx_order_lock *lock)
+{
+	struct fx_oi_leaf *leaf = lock->leaf;
+
+	fx_oi_unlock(&leaf->lock);
+}
+
+void fx_ordered_index_drop(struct fx_order_lock *lock)
+{
+	struct fx_oi_place place = {.before = lock->before, .at = lock->at, .found = true};
+
+	fx_oi_unlink(lock->leaf, &place);
+	fx_oi_shrink(lock->index, lock->leaf, (struct fx_oi_key){lock->key, lock->key_size});
+}
+
+/* Clear the bits of a locked leaf's plain keys in [first, last]. */
+static void settle_leaf(struct fx_oi_leaf *leaf, struct fx_oi_key first, struct fx_oi_key last,
+			bool (*plain)(void *ctx, const void *key, size_t key_size), void *ctx)
+{
+	uint64_t check = atomic_load_explicit(&leaf->check, memory_order_relaxed);
+	uint8_t key[FX_ORDERED_KEY_MAX];
+
+	for (unsigned int slot = fx_oi_next(leaf, 0); slot; slot = fx_oi_next(leaf, slot)) {
+		size_t size;
+
+		if (!(check >> slot & 1))
+			continue;
+		size = fx_oi_slot_key(leaf, slot, key);
+		if (fx_bytes_cmp(key, size, first.bytes, first.size) < 0)
+			continue;
+		if (fx_bytes_cmp(key, size, last.bytes, last.size) > 0)
+			break;
+		if (plain(ctx, key, size))
+			check &= ~(UINT64_C(1) << slot);
+	}
+	/* Release: pairs with the load in a scan; who sees a bit clear sees its key alive. */
+	atomic_store_explicit(&leaf->check, check, memory_order_release);
+}
+
+void fx_ordered_index_settle(struct fx_ordered_index *index, const void *first, size_t first_size,
+			     const void *last, size_t last_size,
+			     bool (*plain)(void *ctx, const void *key, size_t key_size), void *ctx)
+{
+	struct fx_oi_key from = {first, first_size}, to = {last, last_size};
+
+	fx_epoch_enter();
+	for (;;) {
+		unsigned int child;
+		const struct fx_oi_inner *node = fx_oi_descend(index, from, 1, &child);
+		struct fx_oi_leaf *leaf = fx_oi_child(node, child);
+		const struct fx_oi_fence *high =
+			child < node->count ? fx_oi_fences(node)[child] : node->high;
+
+		if (fx_oi_try_lock(&leaf->lock)) {
+			settle_leaf(leaf, from, to, plain, ctx);
+			fx_oi_unlock(&leaf->lock);
+		}
+		if (!high || fx_bytes_cmp(high->bytes, high->size, to.bytes, to.size) > 0)
+			break;
+		from = fx_oi_fence_key(high);
+	}
+	fx_epoch_leave();
+}

@@ -2,15 +2,26 @@
 /*
  * ordered_index.h - the set of keys in order, for ranges and directories.
  *
- * It may hold a key that is dead, it never misses one that is live: who scans asks the hash index
- * about each key. So a key is inserted before it becomes live and removed after it has died.
+ * It may hold a key that is dead, it never misses one that is live. So a key is inserted before it
+ * becomes live and removed after it has died. Whether a key lives, only the hash index knows; so
+ * that a scan for keys need not ask it for each, a key has a check bit:
  *
- * Progress: a scan only loads; it never locks, spins or retries, wherever a writer has stopped.
- * insert and remove lock the leaf concerned, sometimes a node above it, and wait for whoever has
- * them; they enter an epoch section of their own and leave it while they wait, so they are best
- * called outside of sections. remove asks its caller under the leaf's lock whether the key is still
- * dead (insert of the same key takes the same lock, so a key that was re-inserted is never
- * dropped).
+ *   A key whose bit is clear is plain: its word is LIVE, and its record has no expiry.
+ *
+ * A key is inserted with the bit. Whoever changes the word of a plain key into anything that is not
+ * plain (a tombstone, an intent, an expiry) holds the key's leaf while it does, and has set the bit
+ * before: fx_ordered_index_lock(). It is cleared under the same lock, when the word is plain
+ * (fx_ordered_index_settle()); it then stays plain until the lock is free again. Changes from plain
+ * to plain, and those of words that are not plain, need no lock. So a scan that reads a clear bit
+ * has read it before the word changed, or the change has not been made yet; and one that begins
+ * after the change reads a set bit.
+ *
+ * Progress
+ *   scan             only loads: it never locks, spins or retries, wherever a writer has stopped;
+ *   lock, settle     try for the leaf a moment, and say so or leave it;
+ *   insert, remove   wait for writers that have the leaf, or when its shape changes a node above
+ * it. They enter a section of their own, and leave it while they wait: who calls them inside of one
+ * makes memory wait, too.
  */
 #ifndef FX_ORDERED_INDEX_H
 #define FX_ORDERED_INDEX_H
@@ -30,7 +41,8 @@ int fx_ordered_index_create(struct fx_slab *slab, struct fx_epoch *epoch,
 			    struct fx_ordered_index **ret_index);
 void fx_ordered_index_destroy(struct fx_ordered_index *index); /* NULL is allowed */
 
-/* Add key; 0 also when it is there. -ENOMEM: as it was. Keys of 0..FX_ORDERED_KEY_MAX bytes. */
+/* Add key with its check bit; 0 also when it is there. -ENOMEM: as it was. Keys of
+ * 0..FX_ORDERED_KEY_MAX bytes. */
 int fx_ordered_index_insert(struct fx_ordered_index *index, const void *key, size_t key_size);
 
 /*
@@ -39,6 +51,37 @@ int fx_ordered_index_insert(struct fx_ordered_index *index, const void *key, siz
  */
 bool fx_ordered_index_remove(struct fx_ordered_index *index, const void *key, size_t key_size,
 			     bool (*dead)(void *ctx), void *ctx);
+
+/* The leaf of a key, held while the key's word changes. */
+struct fx_order_lock {
+	struct fx_ordered_index *index;
+	void *leaf;
+	const void *key;
+	size_t key_size;
+	uint8_t before, at; /* slots */
+};
+
+/*
+ * Hold the leaf of a key that lives, with its check bit set. Inside a section, which is not left
+ * before the lock is: what is done in between must neither wait nor take long. key stays the
+ * caller's. -EAGAIN: another writer has the leaf, leave the section and try again. -ENOENT: the key
+ * is not there, so it lives no more.
+ */
+int fx_ordered_index_lock(struct fx_ordered_index *index, const void *key, size_t key_size,
+			  struct fx_order_lock *ret_lock);
+void fx_ordered_index_unlock(struct fx_order_lock *lock);
+
+/* Drop the key, which has died under the lock, and unlock. */
+void fx_ordered_index_drop(struct fx_order_lock *lock);
+
+/*
+ * Clear the check bits of those keys from first to last that are plain: plain(ctx, key, size) says
+ * so, under the leaf's lock. A hint: leaves that others have are left out. Inside or outside a
+ * section.
+ */
+void fx_ordered_index_settle(struct fx_ordered_index *index, const void *first, size_t first_size,
+			     const void *last, size_t last_size,
+			     bool (*plain)(void *ctx, const void *key, size_t key_size), void *ctx);
 
 /*
  * Build from n keys in strictly ascending order, given one by one (next returns the key, which

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * commit.c - the one way in: how a change of one key becomes visible and gets on its way to disk.
+ * Here are conditions, room, and waiting; publish.c moves the words.
  *
  * The slot word is the single truth about a key. Who moves it:
  *
@@ -14,14 +15,15 @@
  * tests/model/key_protocol.pml is the model of this, searched whole by spin(1).
  *
  * Invariants
- *  C1 A key in state LIVE is in the ordered index: it was added under PENDING, and
- *     fx_tombstone_unlink() drops it under the leaf's lock only while the slot still has the very
- *     tombstone of the delete. An insert over that tombstone replaces the word before it adds the
- *     key; so either the drop sees the new word and keeps the key, or the insert comes later under
- *     the same lock and adds it again.
+ *  C1 A key in state LIVE is in the ordered index. It was added under PENDING; it is dropped under
+ *     its leaf's lock, while its word says that it is dead: a delete makes that word of a live one
+ *     under the same lock, others look (fx_order_drop_dead()). An insert replaces the word before
+ *     it adds the key; so either the drop sees the new word and keeps the key, or the insert comes
+ *     later under the same lock and adds it again.
  *  C2 Only the thread that placed a PENDING word replaces it (fx_word_replace()); splits may move
- * it. C3 Everything that can wait or fail - memory, queue room, disk room - happens before the word
- *     that readers see is replaced. After it nothing waits and nothing fails.
+ *     it.
+ *  C3 Everything that can wait or fail - memory, queue room, disk room, the order - happens before
+ *     the word that readers see is replaced. After it nothing waits and nothing fails.
  *  C4 In a persistent store the word is loaded before the queue's window is entered and replaced
  *     inside it, and the record is pushed inside it: that makes the flusher's cut consistent.
  *  C5 new->prev is the record that was replaced, and keeps it until new is durable. It is written
@@ -30,6 +32,12 @@
  *  C7 A version is drawn when no other change of the key can come between it and its publication:
  *     over a word that the compare-and-swap expects, or, for an empty slot, under PENDING. So
  *     versions grow in the order of the changes.
+ *  C8 A key whose check bit is clear has a plain word: LIVE, without an expiry. It is added with
+ *     the bit; every change of a plain word into another one is made while the key's leaf is held,
+ *     with the bit set (fx_ordered_index_lock()); and the bit is cleared under that lock, for a
+ *     plain word only (iter.c).
+ *  C9 No section is kept while a leaf is waited for. Between the two sections of an insert the gate
+ *     of a rename_prefix() may close: the second looks again, and gives the insert up.
  */
 #include "commit.h"
 
@@ -84,20 +92,6 @@ struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const vo
 	return record;
 }
 
-void fx_word_replace(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
-		     fx_word expected, fx_word desired)
-{
-	fx_slot *slot;
-
-	for (;;) {
-		fx_word word = fx_hash_index_find(store->hash, hash, key, key_size, &slot);
-
-		assert(word == expected); /* C2 */
-		if (fx_hash_index_cas(store->hash, slot, word, desired))
-			return;
-	}
-}
-
 void fx_backoff(unsigned int *turns)
 {
 	struct timespec pause = {.tv_nsec = SLEEP_NS};
@@ -140,145 +134,6 @@ int fx_check_conditions(const struct fx_record *old, unsigned int flags, uint64_
 	return 0;
 }
 
-static int wait_for(struct fx_change *c, enum fx_wait wait)
-{
-	c->wait = wait;
-	return -EAGAIN;
-}
-
-/* LIVE(old) -> LIVE(record), or TOMB for a tombstone: one compare-and-swap in the window. */
-static bool publish_over(struct feox_store *store, const struct fx_change *c, fx_slot *slot,
-			 fx_word word, struct fx_record *record)
-{
-	enum fx_slot_state state =
-		record->flags & FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE : FX_SLOT_LIVE;
-	fx_word desired = fx_word_make(c->hash, record, state);
-	struct fx_window window;
-	bool won;
-
-	if (!store->persistent) {
-		won = fx_hash_index_cas(store->hash, slot, word, desired);
-		if (won)
-			fx_record_retire(store, fx_word_record(word));
-		return won;
-	}
-	record->prev = fx_word_record(word);
-	window = fx_queue_enter(&store->queue);
-	FX_PAUSE(FX_PAUSE_WINDOW);
-	won = fx_hash_index_cas(store->hash, slot, word, desired);
-	FX_PAUSE(FX_PAUSE_PUBLISHED);
-	if (won)
-		fx_queue_push(window, record, record);
-	fx_queue_leave(window);
-	return won;
-}
-
-/* PENDING(record) -> LIVE(record): the linearisation point of an insert. */
-static void publish_pending(struct feox_store *store, const struct fx_change *c,
-			    struct fx_record *record)
-{
-	fx_word pending = fx_word_make(c->hash, record, FX_SLOT_PENDING);
-	fx_word live = fx_word_make(c->hash, record, FX_SLOT_LIVE);
-	bool won = false;
-
-	if (!store->persistent) {
-		fx_word_replace(store, c->hash, c->key, c->key_size, pending, live);
-		return;
-	}
-	while (!won) {
-		struct fx_window window;
-		fx_slot *slot;
-
-		fx_hash_index_find(store->hash, c->hash, c->key, c->key_size, &slot);
-		window = fx_queue_enter(&store->queue);
-		won = fx_hash_index_cas(store->hash, slot, pending, live);
-		if (won)
-			fx_queue_push(window, record, record);
-		fx_queue_leave(window);
-	}
-}
-
-/* Give up an insert that could not be added to the order: as if it had never been. */
-static void abandon_pending(struct feox_store *store, const struct fx_change *c, fx_word was,
-			    struct fx_record *record)
-{
-	fx_word_replace(store, c->hash, c->key, c->key_size,
-			fx_word_make(c->hash, record, FX_SLOT_PENDING), was);
-	/* Its delete may have wanted to unlink it meanwhile, and was told that it lives again. */
-	if (was)
-		fx_tombstone_unlink(store, c->hash, fx_word_record(was));
-	fx_record_retire(store, record); /* finds saw it as PENDING (C6) */
-}
-
-/* (empty) or TOMB -> PENDING -> LIVE. 0, 1: lost the race, or -ENOMEM; record is used up but for 1.
- */
-static int publish_new(struct feox_store *store, const struct fx_change *c, fx_slot *slot,
-		       fx_word word, struct fx_record *record)
-{
-	fx_word pending = fx_word_make(c->hash, record, FX_SLOT_PENDING);
-	int err;
-
-	record->prev = word && store->persistent ? fx_word_record(word) : NULL;
-	if (word) {
-		if (!fx_hash_index_cas(store->hash, slot, word, pending))
-			return 1;
-	} else {
-		fx_word other;
-
-		FX_PAUSE(FX_PAUSE_INSERT);
-		err = fx_hash_index_insert(store->hash, c->hash, pending, &slot, &other);
-		if (err == -EEXIST)
-			return 1;
-		if (err) {
-			fx_record_unref(store->slab, record);
-			return err;
-		}
-		if (!(c->flags & FEOX_SET_VERSION))
-			record->version = fx_version_next(store, c->hash, 0); /* C7 */
-	}
-	FX_PAUSE(FX_PAUSE_PENDING);
-	err = fx_ordered_index_insert(store->order, c->key, c->key_size);
-	if (err) {
-		abandon_pending(store, c, word, record);
-		return err;
-	}
-	FX_PAUSE(FX_PAUSE_ADDED);
-	if (word && !store->persistent)
-		fx_record_retire(store, fx_word_record(word));
-	publish_pending(store, c, record);
-	return 0;
-}
-
-static int publish(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_word word,
-		   struct fx_record *record)
-{
-	struct fx_record *old = word ? fx_word_record(word) : NULL;
-	int err = 0;
-
-	if (fx_word_state(word) == FX_SLOT_LIVE && word) {
-		if (!publish_over(store, c, slot, word, record))
-			err = 1;
-	} else {
-		err = publish_new(store, c, slot, word, record);
-	}
-	if (err == 1) {
-		fx_record_unref(store->slab, record); /* nobody has seen it */
-		return wait_for(c, FX_WAIT_NOT);
-	}
-	if (err)
-		return err;
-	c->held = (struct fx_grant){0}; /* the flusher's now */
-	c->version = record->version;
-	c->deleted = record->flags & FX_RECORD_TOMBSTONE;
-	c->new_expiry_ns = record->expiry_ns;
-	fx_count_change(store, old, record);
-	if (record->flags & FX_RECORD_TOMBSTONE) {
-		FX_PAUSE(FX_PAUSE_DELETED);
-		fx_tombstone_unlink(store, c->hash, record);
-	}
-	return 0;
-}
-
 /* Build the successor of old (what the word's record is for readers) and publish it. */
 static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_word word,
 		   struct fx_record *old)
@@ -302,11 +157,11 @@ static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 	err = fx_grant_acquire(store, &c->held, &c->need, true, c->flags & FEOX_RESERVED);
 	if (err) {
 		fx_record_unref(store->slab, record);
-		return err == -EAGAIN ? wait_for(c, FX_WAIT_ROOM) : err;
+		return err == -EAGAIN ? fx_change_wait(c, FX_WAIT_ROOM) : err;
 	}
 	record->version = version;
 	c->created = !old;
-	return publish(store, c, slot, word, record);
+	return fx_publish(store, c, slot, word, record);
 }
 
 static int attempt(struct feox_store *store, struct fx_change *c)
@@ -316,7 +171,7 @@ static int attempt(struct feox_store *store, struct fx_change *c)
 	fx_word word;
 
 	if (fx_gate_blocks(store, c->key, c->key_size))
-		return wait_for(c, FX_WAIT_GATE);
+		return fx_change_wait(c, FX_WAIT_GATE);
 	word = fx_hash_index_find(store->hash, c->hash, c->key, c->key_size, &slot);
 	switch (fx_word_state(word)) {
 	case FX_SLOT_LIVE:
@@ -325,7 +180,8 @@ static int attempt(struct feox_store *store, struct fx_change *c)
 	case FX_SLOT_TOMBSTONE:
 		break;
 	default:
-		return wait_for(c, fx_word_settle(store, slot, word) ? FX_WAIT_NOT : FX_WAIT_KEY);
+		return fx_change_wait(c, fx_word_settle(store, slot, word) ? FX_WAIT_NOT
+									   : FX_WAIT_KEY);
 	}
 	if (c->sweep && (old != c->sweep || !fx_record_expired(old, fx_clock_now(&store->clock))))
 		return -ENOENT;
@@ -348,6 +204,7 @@ static int wait_before_retry(struct feox_store *store, struct fx_change *c, unsi
 	case FX_WAIT_NOT:
 		return 0;
 	case FX_WAIT_KEY: /* a moment, also for NOWAIT: a writer between two steps */
+	case FX_WAIT_ORDER:
 		if (nowait && *turns >= TURNS_BEFORE_SLEEP)
 			return -EAGAIN;
 		fx_backoff(turns);
@@ -380,6 +237,8 @@ int fx_commit(struct feox_store *store, struct fx_change *c)
 		fx_epoch_enter();
 		err = attempt(store, c);
 		fx_epoch_leave();
+		if (!err && c->pending)
+			err = fx_publish_finish(store, c);
 		if (err != -EAGAIN)
 			break;
 		err = wait_before_retry(store, c, &turns);

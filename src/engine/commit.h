@@ -33,11 +33,12 @@ struct fx_grant {
 
 /* Why an attempt has to be made again. */
 enum fx_wait {
-	FX_WAIT_NOT,  /* somebody was faster: again at once */
-	FX_WAIT_KEY,  /* an insert or a batch of somebody else has the key */
-	FX_WAIT_ROOM, /* change.need does not fit */
-	FX_WAIT_GATE, /* a rename_prefix is running over the key */
-	FX_WAIT_COLD  /* the value of change.cold has to be read first */
+	FX_WAIT_NOT,   /* somebody was faster: again at once */
+	FX_WAIT_KEY,   /* an insert or a batch of somebody else has the key */
+	FX_WAIT_ORDER, /* another writer has the key's leaf of the ordered index */
+	FX_WAIT_ROOM,  /* change.need does not fit */
+	FX_WAIT_GATE,  /* a rename_prefix is running over the key */
+	FX_WAIT_COLD   /* the value of change.cold has to be read first */
 };
 
 /* A record whose value is on disk only, pinned together with its extent. */
@@ -75,6 +76,8 @@ struct fx_change {
 	size_t base_size;
 
 	/* While it runs. */
+	struct fx_record *pending; /* placed as PENDING over was, not in the order yet */
+	fx_word was;
 	enum fx_wait wait;
 	struct fx_grant held, need;
 	struct fx_cold cold;
@@ -90,6 +93,9 @@ int fx_change_init(struct feox_store *store, struct fx_change *change, const voi
 		   unsigned int allowed_flags);
 
 int fx_commit(struct feox_store *store, struct fx_change *change);
+
+/* Note what an attempt has to wait for: -EAGAIN. */
+int fx_change_wait(struct fx_change *change, enum fx_wait wait);
 
 /* -EEXIST, -ENOENT, -ECANCELED when flags forbid the change of old (NULL: absent). */
 int fx_check_conditions(const struct fx_record *old, unsigned int flags, uint64_t if_version);
@@ -119,6 +125,12 @@ void fx_grant_add(struct fx_grant *grant, const struct fx_record *record);
  */
 struct fx_record *fx_word_visible(fx_word word);
 
+/* Is it LIVE, without an expiry? Then the key's check bit may be clear (ordered_index.h). */
+static inline bool fx_word_is_plain(fx_word word)
+{
+	return word && fx_word_state(word) == FX_SLOT_LIVE && !fx_word_record(word)->expiry_ns;
+}
+
 /* What an intent's batch says: its old or its new record, NULL when that is none. transaction.c */
 struct fx_record *fx_intent_visible(struct fx_record *intent);
 
@@ -139,8 +151,28 @@ bool fx_word_settle(struct feox_store *store, fx_slot *slot, fx_word word);
 void fx_word_replace(struct feox_store *store, uint64_t hash, const void *key, size_t key_size,
 		     fx_word expected, fx_word desired);
 
-/* After a tombstone was published: drop the key from the order unless it lives again. */
+/*
+ * Make record the successor of word, in slot, for c's key: over a live one at once; else it is only
+ * placed as PENDING, and fx_publish_finish() is due, outside of the section. Inside a section.
+ * 0, -EAGAIN with c->wait, -ENOMEM; record is used up. publish.c
+ */
+int fx_publish(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_word word,
+	       struct fx_record *record);
+
+/* Add c's PENDING key to the order and make it live. Outside of sections: it may wait. */
+int fx_publish_finish(struct feox_store *store, struct fx_change *c);
+
+/*
+ * A published tombstone, of which the caller holds a reference: drop the key from the order unless
+ * it lives again. Outside of sections: it may wait. tombstone.c
+ */
 void fx_tombstone_unlink(struct feox_store *store, uint64_t hash, struct fx_record *tombstone);
+
+/* Its key is out of the order. With a reference, or in the section of its publication. */
+void fx_tombstone_unlinked(struct feox_store *store, struct fx_record *tombstone);
+
+/* Drop a key from the order if it is dead. False: it is not. Outside of sections: it may wait. */
+bool fx_order_drop_dead(struct feox_store *store, uint64_t hash, const void *key, size_t key_size);
 
 /* Count what replacing old by record (either may be NULL or a tombstone) does to the key counts. */
 void fx_count_change(struct feox_store *store, const struct fx_record *old,

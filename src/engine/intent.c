@@ -98,6 +98,25 @@ static fx_word intent_word(const struct entry *entry)
 	return fx_word_make(entry->hash, &entry->intent->record, FX_SLOT_INTENT);
 }
 
+/* LIVE or TOMB -> INTENT. A key that is plain is not, from now on: its leaf is held (C8). */
+static int place_over(struct run *run, const struct entry *entry, fx_slot *slot, fx_word word)
+{
+	struct fx_order_lock lock;
+	bool plain = fx_word_is_plain(word), won;
+
+	if (plain) {
+		int err = fx_ordered_index_lock(run->store->order, entry->key, entry->key_size,
+						&lock);
+
+		if (err)
+			return err == -EAGAIN ? 1 : -EAGAIN;
+	}
+	won = fx_hash_index_cas(run->store->hash, slot, word, intent_word(entry));
+	if (plain)
+		fx_ordered_index_unlock(&lock);
+	return won ? 0 : -EAGAIN;
+}
+
 /* One attempt to place an intent: 0, -EAGAIN (again), 1 (a writer has the key), -ENOMEM. */
 static int try_place(struct run *run, struct entry *entry)
 {
@@ -117,9 +136,7 @@ static int try_place(struct run *run, struct entry *entry)
 	entry->intent->old_word = word;
 	entry->intent->new_word = word;
 	if (word)
-		return fx_hash_index_cas(run->store->hash, slot, word, intent_word(entry))
-			       ? 0
-			       : -EAGAIN;
+		return place_over(run, entry, slot, word);
 	err = fx_hash_index_insert(run->store->hash, entry->hash, intent_word(entry), &slot,
 				   &other);
 	return err == -EEXIST ? -EAGAIN : err;

@@ -4,7 +4,7 @@
  *
  *   store.c     feox_open(), feox_close(): builds and tears down all of it
  *   sync.c      durability for callers, ids, clock
- *   commit.c    fx_commit(), the one way in for a change of a single key
+ *   commit.c    fx_commit(), the one way in for a change of a single key; publish.c: its words
  *   grant.c     version and room for a change; tombstone.c: the end of a deleted key
  *   write.c     put, delete, set_expiry, set_metadata: what the change is, then fx_commit()
  *   counter.c   feox_add, feox_cas: the same, from what the key has now

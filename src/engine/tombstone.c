@@ -5,36 +5,47 @@
  */
 #include "commit.h"
 
-struct unlink_check {
+struct dead_key {
 	struct feox_store *store;
-	const struct fx_record *tombstone;
+	const void *key;
+	size_t key_size;
 	uint64_t hash;
 };
 
-/* Under the leaf's lock: is the key still as dead as this tombstone says? (C1) */
-static bool still_dead(void *ctx)
+/*
+ * Under the leaf's lock: is the key dead? Whoever is going to insert it has replaced the word
+ * before he adds the key, so he will add it again after us (C1).
+ */
+static bool is_dead(void *ctx)
 {
-	const struct unlink_check *check = ctx;
-	const struct fx_record *t = check->tombstone;
-	fx_word word = fx_hash_index_find(check->store->hash, check->hash, fx_record_key(t),
-					  t->key_size, NULL);
+	const struct dead_key *d = ctx;
+	fx_word word = fx_hash_index_find(d->store->hash, d->hash, d->key, d->key_size, NULL);
 
-	return fx_word_state(word) == FX_SLOT_TOMBSTONE && fx_word_record(word) == t;
+	return !word || fx_word_state(word) == FX_SLOT_TOMBSTONE;
 }
 
-void fx_tombstone_unlink(struct feox_store *store, uint64_t hash, struct fx_record *tombstone)
+bool fx_order_drop_dead(struct feox_store *store, uint64_t hash, const void *key, size_t key_size)
 {
-	struct unlink_check check = {.store = store, .tombstone = tombstone, .hash = hash};
-	uint8_t done;
+	struct dead_key d = {.store = store, .key = key, .key_size = key_size, .hash = hash};
 
-	if (!fx_ordered_index_remove(store->order, fx_record_key(tombstone), tombstone->key_size,
-				     still_dead, &check))
-		return; /* it lives again: its new record retires the tombstone */
-	done = FX_DONE_UNLINKED | (store->persistent ? 0 : FX_DONE_DURABLE);
+	return fx_ordered_index_remove(store->order, key, key_size, is_dead, &d);
+}
+
+void fx_tombstone_unlinked(struct feox_store *store, struct fx_record *tombstone)
+{
+	uint8_t done = FX_DONE_UNLINKED | (store->persistent ? 0 : FX_DONE_DURABLE);
+
 	/* Whoever sets the second bit finishes; pairs with the flusher's fetch_or. */
 	if ((atomic_fetch_or(&tombstone->done, done) | done) ==
 	    (FX_DONE_UNLINKED | FX_DONE_DURABLE))
 		fx_tombstone_finish(store, tombstone);
+}
+
+void fx_tombstone_unlink(struct feox_store *store, uint64_t hash, struct fx_record *tombstone)
+{
+	if (fx_order_drop_dead(store, hash, fx_record_key(tombstone), tombstone->key_size))
+		fx_tombstone_unlinked(store, tombstone);
+	/* Else it lives again: its new record retires the tombstone. */
 }
 
 void fx_tombstone_finish(struct feox_store *store, struct fx_record *tombstone)

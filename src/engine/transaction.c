@@ -14,9 +14,11 @@
  *
  * Invariants
  *  T1 While the status is UNDECIDED nobody but the owner replaces an intent; the keys cannot
- * change. T2 Once decided, anybody may settle an intent; who wins the compare-and-swap retires it.
+ *     change.
+ *  T2 Once decided, anybody may settle an intent; who wins the compare-and-swap retires it.
  *  T3 Intents are placed in key order, and who waits for a foreign intent or PENDING word holds
- *     intents on smaller keys only: no circle of waiting. A PENDING word waits for nobody.
+ *     intents on smaller keys only: no circle of waiting. The owner of a PENDING word waits for
+ *     a leaf at most.
  *  T4 The status is stored and all records are pushed inside one window of the queue: one cut has
  *     all of the transaction or nothing (I9).
  *  T5 Keys that are to live are in the order before COMMITTED (C1). An abort takes those it added
@@ -48,9 +50,7 @@ static int add_keys(struct run *run)
 		if (!entry->new || (entry->new->flags &FX_RECORD_TOMBSTONE) ||
 		    (old && fx_word_state(old) == FX_SLOT_LIVE))
 			continue;
-		fx_epoch_enter();
 		err = fx_ordered_index_insert(run->store->order, entry->key, entry->key_size);
-		fx_epoch_leave();
 		entry->added = !err;
 	}
 	return err;
@@ -149,12 +149,31 @@ static void abort_run(struct run *run)
 		entry->new = NULL;
 		if (!entry->added)
 			continue;
-		fx_epoch_enter();
 		fx_ordered_index_remove(run->store->order, entry->key, entry->key_size, always_dead,
 					NULL);
-		fx_epoch_leave();
 	}
 	atomic_store_explicit(&run->tx->status, TX_ABORTED, memory_order_release);
+}
+
+/* Settle one key. What it leads to when that is a tombstone of ours, or one that an abort has put
+ * back (C1): the key has to leave the order. With a reference, or NULL. */
+static struct fx_record *settle(struct run *run, struct entry *entry)
+{
+	struct feox_store *store = run->store;
+	struct fx_record *old = fx_word_record(entry->old_word), *ours, *tombstone = NULL;
+	fx_word word;
+
+	fx_epoch_enter();
+	ours = entry->new ? entry->new : old;
+	word = fx_intent_settle(store, entry);
+	if (entry->new &&old && !store->persistent)
+		fx_record_retire(store, old);
+	if (fx_word_state(word) == FX_SLOT_TOMBSTONE && fx_word_record(word) == ours) {
+		tombstone = ours;
+		fx_record_ref(tombstone);
+	}
+	fx_epoch_leave();
+	return tombstone;
 }
 
 static void settle_all(struct run *run)
@@ -163,20 +182,14 @@ static void settle_all(struct run *run)
 
 	for (size_t i = 0; i < run->placed; i++) {
 		struct entry *entry = &run->entries[i];
-		struct fx_record *new = entry->new;
-		fx_word word;
+		struct fx_record *tombstone = settle(run, entry);
 
-		fx_epoch_enter();
-		word = fx_intent_settle(store, entry);
-		if (new && entry->old_word && !store->persistent)
-			fx_record_retire(store, fx_word_record(entry->old_word));
-		/* A delete of ours, or one that an abort has put back (C1). */
-		if (fx_word_state(word) == FX_SLOT_TOMBSTONE &&
-		    fx_word_record(word) == (new ? new : fx_word_record(entry->old_word)))
-			fx_tombstone_unlink(store, entry->hash, fx_word_record(word));
-		fx_epoch_leave();
-		if (new)
-			fx_record_unref(store->slab, new);
+		if (tombstone) {
+			fx_tombstone_unlink(store, entry->hash, tombstone);
+			fx_record_unref(store->slab, tombstone);
+		}
+		if (entry->new)
+			fx_record_unref(store->slab, entry->new);
 		fx_intent_unref(store, entry->intent);
 	}
 }

@@ -13,7 +13,7 @@
  *
  * Each rule of the protocol can be dropped by a macro, and then one of these must fail
  * (run_spin.sh): DROP_RECHECK, DROP_PENDING, DROP_ORDER, DROP_BATCH_ORDER, DROP_ABORT_ORDER,
- * DROP_UNLINK_AGAIN, DROP_ABANDON_UNLINK, DROP_DURABLE, DROP_DECIDED.
+ * DROP_UNLINK_AGAIN, DROP_ABANDON_UNLINK, DROP_CLEAN, DROP_HOLD, DROP_DURABLE, DROP_DECIDED.
  */
 
 #define RECORDS 6 /* 0 is none */
@@ -83,7 +83,7 @@ inline unlink_key(t) {
 #ifdef DROP_RECHECK
 	removed = true;
 #else
-	removed = (state == TOMB && id == t);
+	removed = (state == TOMB || state == EMPTY);
 #endif
 	if
 	:: removed -> in_order = false; CHECK
@@ -112,19 +112,38 @@ inline settle() {
 	}
 }
 
-/* PENDING(me) -> LIVE(me), or given up when the ordered index had no memory. */
+/*
+ * PENDING(me) -> LIVE(me). Or given up: the ordered index had no memory, or a rename_prefix came
+ * between when the key had been added to it.
+ */
 inline insert_pending(me) {
 #ifdef DROP_ORDER
 	atomic { state = LIVE; CHECK };
 	order_insert()
 #else
 	if
-	:: order_insert(); atomic { assert(state == PENDING && id == me); state = LIVE; CHECK }
-	:: /* -ENOMEM */
+	:: order_insert();
+		if
+		:: to_live = true
+		:: to_live = false
+		fi
+	:: to_live = false
+	fi;
+	if
+	:: to_live -> atomic { assert(state == PENDING && id == me); state = LIVE; CHECK }
+	:: else ->
 		atomic { state = was_state; id = was_id; CHECK };
+#ifndef DROP_CLEAN
+		lock_leaf();
+		if
+		:: state == EMPTY || state == TOMB -> in_order = false
+		:: else
+		fi;
+		unlock_leaf();
+#endif
 #ifndef DROP_ABANDON_UNLINK
 		if
-		:: was_state == TOMB -> unlink_key(was_id)
+		:: was_state == TOMB -> set_unlinked(was_id)
 		:: else
 		fi
 #endif
@@ -171,11 +190,15 @@ inline put(me) {
 	od
 }
 
+/* The word of a live key dies while its leaf is held, and the key leaves the order with it. */
 inline delete(me) {
 	do
 	:: atomic { was_state = state; was_id = id };
 		if
 		:: was_state == LIVE ->
+#ifndef DROP_HOLD
+			lock_leaf();
+#endif
 			atomic {
 				won = (state == was_state && id == was_id);
 				if
@@ -183,8 +206,16 @@ inline delete(me) {
 				:: else
 				fi
 			};
+#ifdef DROP_HOLD
+			lock_leaf();
+#endif
 			if
-			:: won -> unlink_key(me); break
+			:: won -> in_order = false; CHECK
+			:: else
+			fi;
+			unlock_leaf();
+			if
+			:: won -> set_unlinked(me); break
 			:: else
 			fi
 		:: was_state == EMPTY || was_state == TOMB -> break
@@ -196,7 +227,7 @@ inline delete(me) {
 proctype writer(byte first) {
 	byte was_id, me = first;
 	mtype was_state;
-	bool won, removed, last;
+	bool won, removed, last, to_live;
 
 	do
 	:: me < first + 2 ->

@@ -16,6 +16,7 @@
 #include "bytes.h"
 #include "ordered_index.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct model_key {
 	uint8_t *bytes;
 	size_t size;
 	bool there;
+	bool check; /* its bit */
 };
 
 struct model {
@@ -124,7 +126,7 @@ static inline int model_insert(struct model *m, size_t i)
 	int err = fx_ordered_index_insert(m->index, m->keys[i].bytes, m->keys[i].size);
 
 	if (!err)
-		m->keys[i].there = true;
+		m->keys[i].there = m->keys[i].check = true;
 	return err;
 }
 
@@ -145,6 +147,42 @@ static inline void model_remove(struct model *m, size_t i)
 	m->keys[i].there = false;
 }
 
+/* Set the key's check bit, and drop it or not. */
+static inline void model_lock(struct model *m, size_t i, bool drop)
+{
+	struct fx_order_lock lock;
+	int err;
+
+	fx_epoch_enter();
+	err = fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &lock);
+	assert_int_equal(err, m->keys[i].there ? 0 : -ENOENT);
+	if (!err && drop)
+		fx_ordered_index_drop(&lock);
+	else if (!err)
+		fx_ordered_index_unlock(&lock);
+	fx_epoch_leave();
+	m->keys[i].check = true;
+	if (drop)
+		m->keys[i].there = false;
+}
+
+/* For these tests, two keys of three are plain. */
+static inline bool model_is_plain(void *ctx, const void *key, size_t size)
+{
+	const uint8_t *bytes = key;
+
+	return (size + (size ? bytes[size - 1] : 0)) % 3;
+}
+
+static inline void model_settle(struct model *m, size_t first, size_t last)
+{
+	fx_ordered_index_settle(m->index, m->keys[first].bytes, m->keys[first].size,
+				m->keys[last].bytes, m->keys[last].size, model_is_plain, NULL);
+	for (size_t i = first; i <= last; i++)
+		if (model_is_plain(NULL, m->keys[i].bytes, m->keys[i].size))
+			m->keys[i].check = false;
+}
+
 /* The next key from number i on, in this direction, that should be there; -1: none. */
 static inline int64_t model_next(const struct model *m, int64_t i, bool reverse)
 {
@@ -157,6 +195,7 @@ static inline void model_check_key(const struct model *m, const struct fx_key_re
 				   const struct model_key *expected)
 {
 	assert_int_equal(ref->size, expected->size);
+	assert_int_equal(ref->check, expected->check);
 	assert_memory_equal(m->batch.keys + ref->offset, expected->bytes, ref->size);
 }
 

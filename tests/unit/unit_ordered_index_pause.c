@@ -46,6 +46,22 @@ static bool stays(size_t i)
 	return i % STAYS == 0;
 }
 
+/* Both ways to take a key out. */
+static void drop(struct model *m, size_t i)
+{
+	struct fx_order_lock lock;
+
+	if (i % 2) {
+		fx_ordered_index_remove(m->index, m->keys[i].bytes, m->keys[i].size, model_yes,
+					NULL);
+		return;
+	}
+	fx_epoch_enter();
+	if (!fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &lock))
+		fx_ordered_index_drop(&lock);
+	fx_epoch_leave();
+}
+
 /* Grow and shrink the tree, until the point has been reached. */
 static void *write_on(void *arg)
 {
@@ -58,8 +74,7 @@ static void *write_on(void *arg)
 							m->keys[i].size);
 		for (size_t i = 0; i < m->count; i++)
 			if (!stays(i))
-				fx_ordered_index_remove(m->index, m->keys[i].bytes, m->keys[i].size,
-							model_yes, NULL);
+				drop(m, i);
 		if (!atomic_load(&stop.point))
 			return NULL;
 	}

@@ -147,13 +147,29 @@ static bool sees(struct worker *w, size_t i)
 	       !memcmp(w->batch.keys, key->bytes, key->size);
 }
 
+/* Take a key out without waiting. False: it is not there, or somebody has the leaf. */
+static bool drop(struct model *m, size_t i)
+{
+	struct fx_order_lock lock;
+	int err;
+
+	fx_epoch_enter();
+	err = fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &lock);
+	if (!err)
+		fx_ordered_index_drop(&lock);
+	fx_epoch_leave();
+	if (!err)
+		m->keys[i].there = false;
+	return !err;
+}
+
 static void change(struct worker *w, size_t i, bool insert)
 {
 	struct model *m = &w->crowd->m;
 
 	if (insert)
 		assert_int_equal(model_insert(m, i), 0);
-	else
+	else if (i % 2 || !drop(m, i))
 		model_remove(m, i);
 	if (model_random(&w->random) % 8 == 0)
 		assert_int_equal(sees(w, i), insert);
@@ -183,30 +199,150 @@ static void *write_on(void *arg)
 	return NULL;
 }
 
-/* ---- All of it --------------------------------------------------------------------------------
+/* ---- Together ---------------------------------------------------------------------------------
  */
+
+static void run_workers(struct crowd *crowd, struct worker *workers, void *(*writer)(void *),
+			void *(*scanner)(void *))
+{
+	atomic_store(&crowd->writing, WRITERS);
+	for (unsigned int i = 0; i < WRITERS + SCANNERS; i++) {
+		workers[i] = (struct worker){
+			.crowd = crowd, .number = i, .random = 88172645463325252u + i * 7919};
+		assert_int_equal(pthread_create(&workers[i].thread, NULL,
+						i < WRITERS ? writer : scanner, &workers[i]),
+				 0);
+	}
+	for (unsigned int i = 0; i < WRITERS + SCANNERS; i++)
+		pthread_join(workers[i].thread, NULL);
+}
 
 static void crowd_run(size_t count, size_t (*make)(struct model *m, size_t i, uint8_t *key))
 {
 	struct worker workers[WRITERS + SCANNERS];
-	struct crowd crowd = {.writing = WRITERS};
+	struct crowd crowd = {0};
 
 	model_open(&crowd.m, count, make);
 	for (size_t i = 0; i < crowd.m.count; i++)
 		if (STAYS(i))
 			assert_int_equal(model_insert(&crowd.m, i), 0);
-	for (unsigned int i = 0; i < WRITERS + SCANNERS; i++) {
-		workers[i] = (struct worker){
-			.crowd = &crowd, .number = i, .random = 88172645463325252u + i * 7919};
-		assert_int_equal(pthread_create(&workers[i].thread, NULL,
-						i < WRITERS ? write_on : scan_on, &workers[i]),
-				 0);
-	}
-	for (unsigned int i = 0; i < WRITERS + SCANNERS; i++)
-		pthread_join(workers[i].thread, NULL);
+	run_workers(&crowd, workers, write_on, scan_on);
 	model_check_all(&crowd.m);
 	model_close(&crowd.m);
 }
+
+/* ---- Check bits -------------------------------------------------------------------------------
+ */
+
+#define WORDS	   500u
+#define WORD_TURNS 200000u
+
+/* What the hash index would say of the keys: changes << 1 | plain. */
+struct words {
+	struct crowd crowd;
+	_Atomic uint64_t words[WORDS];
+};
+
+static struct words *words_of(struct crowd *crowd)
+{
+	return (struct words *)((char *)crowd - offsetof(struct words, crowd));
+}
+
+static void make_plain(_Atomic uint64_t *word)
+{
+	uint64_t now = atomic_load(word);
+
+	atomic_compare_exchange_strong(word, &now, (now + 2) | 1);
+}
+
+/* A plain word is changed while the leaf is held. */
+static void make_not_plain(struct model *m, size_t i, _Atomic uint64_t *word)
+{
+	struct fx_order_lock lock;
+
+	fx_epoch_enter();
+	if (!fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &lock)) {
+		uint64_t now = atomic_load(word);
+
+		atomic_compare_exchange_strong(word, &now, (now + 2) & ~UINT64_C(1));
+		fx_ordered_index_unlock(&lock);
+	}
+	fx_epoch_leave();
+}
+
+static bool is_plain(void *ctx, const void *key, size_t size)
+{
+	struct words *words = ctx;
+
+	return atomic_load(&words->words[number_of(&words->crowd.m, key, size)]) & 1;
+}
+
+static void *change_words(void *arg)
+{
+	struct worker *w = arg;
+	struct words *words = words_of(w->crowd);
+	struct model *m = &w->crowd->m;
+
+	for (unsigned int turn = 0; turn < WORD_TURNS; turn++) {
+		size_t i = model_random(&w->random) % m->count;
+
+		switch (model_random(&w->random) % 4) {
+		case 0:
+			make_not_plain(m, i, &words->words[i]);
+			break;
+		case 1:
+			fx_ordered_index_settle(m->index, m->keys[i / 2].bytes, m->keys[i / 2].size,
+						m->keys[i].bytes, m->keys[i].size, is_plain, words);
+			break;
+		default:
+			make_plain(&words->words[i]);
+		}
+	}
+	atomic_fetch_sub(&w->crowd->writing, 1);
+	return NULL;
+}
+
+/* Who reads a clear bit has seen a key that was plain while he looked. */
+static void *read_bits(void *arg)
+{
+	struct worker *w = arg;
+	struct words *words = words_of(w->crowd);
+	struct model *m = &w->crowd->m;
+	uint64_t clear = 0;
+
+	batch_init(&w->batch);
+	w->batch.max = 1;
+	while (atomic_load(&w->crowd->writing)) {
+		size_t i = model_random(&w->random) % m->count;
+		uint64_t before = atomic_load(&words->words[i]);
+
+		fx_ordered_index_scan(m->index, m->keys[i].bytes, m->keys[i].size, true, before & 2,
+				      &w->batch);
+		if (w->batch.refs[0].check)
+			continue;
+		clear++;
+		assert_true((before & 1) || atomic_load(&words->words[i]) != before);
+	}
+	assert_true(clear);
+	batch_free(&w->batch);
+	return NULL;
+}
+
+static void check_bits(void **state)
+{
+	struct words *words = calloc(1, sizeof(*words));
+	struct worker workers[WRITERS + SCANNERS];
+
+	model_open(&words->crowd.m, WORDS, path_key);
+	for (size_t i = 0; i < words->crowd.m.count; i++)
+		assert_int_equal(model_insert(&words->crowd.m, i), 0);
+	run_workers(&words->crowd, workers, change_words, read_bits);
+	model_close(&words->crowd.m);
+	free(words);
+}
+
+/* ---- All of it --------------------------------------------------------------------------------
+ */
 
 static void prefixes_of_each_other(void **state)
 {
@@ -229,6 +365,7 @@ int main(void)
 		cmocka_unit_test(prefixes_of_each_other),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(long_keys),
+		cmocka_unit_test(check_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
