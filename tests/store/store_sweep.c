@@ -116,7 +116,7 @@ static void give_expiries(struct fixture *f, uint64_t at)
 static void every_expiry_is_swept(void **state)
 {
 	struct fixture *f = *state;
-	struct watch w;
+	static struct watch w; /* the store is closed by the teardown */
 
 	f->now = START;
 	open_watched(f, &w, false);
@@ -138,7 +138,7 @@ static void every_expiry_is_swept(void **state)
 static void expiries_found_at_recovery_are_swept(void **state)
 {
 	struct fixture *f = *state;
-	struct watch w;
+	static struct watch w; /* the store is closed by the teardown */
 
 	f->now = START;
 	open_watched(f, &w, true);
@@ -161,7 +161,7 @@ static void expiries_found_at_recovery_are_swept(void **state)
 static void only_what_expired_is_swept(void **state)
 {
 	struct fixture *f = *state;
-	struct watch w;
+	static struct watch w; /* the store is closed by the teardown */
 
 	f->now = START;
 	open_watched(f, &w, false);
@@ -219,7 +219,7 @@ static void nothing_is_overlooked(void **state)
 	struct fixture *f = *state;
 	struct feeder feeders[THREADS];
 	pthread_t threads[THREADS];
-	struct watch w;
+	static struct watch w; /* the store is closed by the teardown */
 
 	f->now = START;
 	open_watched(f, &w, false);
