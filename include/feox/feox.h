@@ -118,7 +118,8 @@ struct feox_options {
 	uint64_t max_size_bytes;     /* limit of a file; none */
 	uint64_t flush_interval_ns;  /* longest time a change stays undurable; 100 ms */
 
-	/* Called from any thread of the store; must not call back into it. */
+	/* Called from any thread of the store; must not call back into it. Says also, once, that
+	 * io_uring cannot be used here and pread(2)/pwrite(2) are (FEOX_LOG_WARNING). */
 	void (*log)(void *ctx, enum feox_log_level level, const char *text);
 	void *log_ctx;
 	/* Recovery: done of total keys so far. Called by the opening thread. */
@@ -578,6 +579,14 @@ FEOX_API uint64_t feox_now(struct feox_store *store);
 
 /* The separator fixed when the store was made, for those who show keys as paths. */
 FEOX_API char feox_separator(const struct feox_store *store);
+
+/*
+ * What the store was opened with, every 0 replaced by what it stands for (max_size_bytes stays 0:
+ * no limit); FEOX_OPEN_NO_URING is set whenever io_uring is not used. path and the callbacks are
+ * NULL.
+ */
+FEOX_API void feox_effective_options(const struct feox_store *store,
+				     struct feox_options *ret_options);
 
 /*
  * Counters are exact and count what succeeded since open, key by key: a batch counts each of its

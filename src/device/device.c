@@ -60,7 +60,7 @@ int fx_device_open(const char *path, unsigned int flags, struct fx_device **ret_
 {
 	struct fx_device *device;
 	bool created;
-	int fd = -1, err;
+	int fd = -1, uring_err = 0, err;
 
 	err = open_fd(path, flags, &fd, &created);
 	if (err)
@@ -69,13 +69,16 @@ int fx_device_open(const char *path, unsigned int flags, struct fx_device **ret_
 	if (!(flags & FX_DEVICE_NO_URING))
 		err = fx_device_uring(fd, &device);
 	/* Containers forbid io_uring (EPERM), old kernels lack it; plain calls do the same. */
-	if (err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM)
+	if (err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM) {
+		uring_err = flags & FX_DEVICE_NO_URING ? 0 : err;
 		err = fx_device_posix(fd, &device);
+	}
 	if (err) {
 		close(fd);
 		return err;
 	}
 	device->created = created;
+	device->uring_err = uring_err;
 	*ret_device = device;
 	return 0;
 }

@@ -74,6 +74,7 @@ struct fx_device {
 	bool fixed;    /* a block device: cannot grow */
 	bool ragged;   /* a file whose last bytes do not fill a block: size leaves them out */
 	bool created;  /* the file was made at open */
+	int uring_err; /* why io_uring is not used although it was asked for; 0 */
 };
 
 enum fx_device_flag {

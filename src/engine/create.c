@@ -15,8 +15,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define DEFAULT_INITIAL ((uint64_t)16 << 20)
-
 /* The first checkpoint of a store, which names no extent, in the place where format puts it. */
 static bool is_first_checkpoint(struct feox_store *store, uint64_t block)
 {
@@ -52,13 +50,11 @@ int fx_store_is_blank(struct feox_store *store, struct feox_diag *diag)
 	return !found;
 }
 
-int fx_store_create(struct feox_store *store, const struct feox_options *o, struct feox_diag *diag)
+int fx_store_create(struct feox_store *store, struct feox_diag *diag)
 {
-	uint64_t size = o->initial_size_bytes ? o->initial_size_bytes : DEFAULT_INITIAL;
+	uint64_t size = store->initial_size;
 	int err;
 
-	if (store->max_size && size > store->max_size)
-		size = store->max_size;
 	if (!store->device->fixed) {
 		/* From nothing: what is there of a blank file may be holes. */
 		err = store->device->size ? store->device->ops->resize(store->device, 0) : 0;

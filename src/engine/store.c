@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define DEFAULT_INITIAL	       ((uint64_t)16 << 20)
 #define DEFAULT_GROW_MAX       ((uint64_t)1 << 30)
 #define DEFAULT_FLUSH_INTERVAL UINT64_C(100000000)
 #define FLUSH_INTERVAL_MAX     (UINT64_C(3600) * 1000000000)
@@ -121,6 +122,8 @@ static void apply_options(struct feox_store *store, const struct feox_options *o
 {
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
+	store->flags = o->flags;
+	store->initial_size = or_default(o->initial_size_bytes, DEFAULT_INITIAL);
 	store->persistent = o->path;
 	store->read_only = o->flags & FEOX_OPEN_READ_ONLY;
 	store->separator = o->separator ? o->separator : '/';
@@ -128,6 +131,8 @@ static void apply_options(struct feox_store *store, const struct feox_options *o
 	store->max_value = or_default(o->max_value_bytes, FEOX_VALUE_MAX_DEFAULT);
 	store->grow_max = or_default(o->grow_max_bytes, DEFAULT_GROW_MAX);
 	store->max_size = o->max_size_bytes / FX_BLOCK * FX_BLOCK;
+	if (store->max_size && store->initial_size > store->max_size)
+		store->initial_size = store->max_size;
 	store->flush_interval_ns = or_default(o->flush_interval_ns, DEFAULT_FLUSH_INTERVAL);
 	store->log = o->log;
 	store->log_ctx = o->log_ctx;
@@ -143,6 +148,25 @@ static void apply_options(struct feox_store *store, const struct feox_options *o
 	atomic_init(&store->version_ceiling, UINT64_MAX);
 	atomic_init(&store->id_next, 1);
 	atomic_init(&store->id_ceiling, UINT64_MAX);
+}
+
+FEOX_API void feox_effective_options(const struct feox_store *store,
+				     struct feox_options *ret_options)
+{
+	const struct fx_device *device = store->device;
+
+	*ret_options = (struct feox_options){
+		.flags = store->flags,
+		.separator = store->separator,
+		.memory_limit_bytes = store->memory_limit,
+		.max_value_bytes = store->max_value,
+		.initial_size_bytes = store->initial_size,
+		.grow_max_bytes = store->grow_max,
+		.max_size_bytes = store->max_size,
+		.flush_interval_ns = store->flush_interval_ns,
+	};
+	if (!device || device->uring_err)
+		ret_options->flags |= FEOX_OPEN_NO_URING;
 }
 
 static int create_memory(struct feox_store *store)
@@ -179,7 +203,13 @@ static int open_device(struct feox_store *store, const struct feox_options *o,
 	/* Only now: an owner that is closing has it to the end, and is waited for. */
 	flags |= store->read_only ? 0 : FX_DEVICE_EXCLUSIVE;
 	err = fx_device_open(o->path, flags, &store->device);
-	return err ? fx_diag(diag, err, "cannot open: %s", strerror(-err)) : 0;
+	if (err)
+		return fx_diag(diag, err, "cannot open: %s", strerror(-err));
+	if (store->device->uring_err)
+		fx_store_log(store, FEOX_LOG_WARNING,
+			     "io_uring cannot be used (%s): pread and pwrite are used instead",
+			     strerror(-store->device->uring_err));
+	return 0;
 }
 
 static int open_persistent(struct feox_store *store, const struct feox_options *o,
@@ -194,7 +224,7 @@ static int open_persistent(struct feox_store *store, const struct feox_options *
 	if (err) {
 		if (!(o->flags & FEOX_OPEN_CREATE))
 			return fx_diag(diag, -EUCLEAN, "not a feox store (empty)");
-		err = fx_store_create(store, o, diag);
+		err = fx_store_create(store, diag);
 	} else {
 		uint64_t begin = fx_monotonic_ns();
 

@@ -86,7 +86,8 @@ struct feox_store {
 	/* Set at open, constant afterwards. */
 	uint64_t hash_seed;
 	uint64_t store_seed; /* of checksums, from the UUID */
-	uint64_t memory_limit, max_value, grow_max, max_size, flush_interval_ns;
+	unsigned int flags;  /* enum feox_open_flag */
+	uint64_t memory_limit, max_value, initial_size, grow_max, max_size, flush_interval_ns;
 	bool persistent; /* has a device; else memory only */
 	bool read_only;	 /* opened so */
 	char separator;
@@ -184,7 +185,7 @@ int fx_flusher_make_room(struct feox_store *store, uint64_t bytes);
 int fx_store_is_blank(struct feox_store *store, struct feox_diag *diag);
 
 /* Give a blank store->device its first size and write a fresh store onto it. */
-int fx_store_create(struct feox_store *store, const struct feox_options *o, struct feox_diag *diag);
+int fx_store_create(struct feox_store *store, struct feox_diag *diag);
 
 /* Write a fresh store onto store->device (superblocks and an empty chain), and set the map up. */
 int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag);

@@ -382,6 +382,8 @@ static int complete(struct parse *p)
 		return fail(p, "prefix '%s' does not end with the separator", o->prefix);
 	if (o->max_value > FEOX_VALUE_MAX)
 		return fail(p, "%s", "max_value is at most 1G");
+	if (!o->rename_max)
+		o->rename_max = RENAME_LIMIT;
 	if (o->rename_max > RENAME_LIMIT)
 		return fail(p, "%s", "rename_max is at most 2097152");
 	return 0;

@@ -58,7 +58,19 @@ expect 32 "in use" "$FEOXFS" "$store" "$dir/mnt2"
 same "unharmed" v "$(cat "$mnt/k")"
 check "stats" grep -q '^keys' "$mnt/.feox/stats"
 check "stats.json" python3 -c "import json; assert json.load(open('$mnt/.feox/stats.json'))['keys'] >= 1"
-check "config.json" python3 -c "import json; assert json.load(open('$mnt/.feox/config.json'))['store'] == '$store'"
+# regression: config.json showed 0 for defaults, and had not all options
+config() { # config PYTHON-EXPRESSION: true of the object c
+	check "config.json: $1" python3 -c "import json, os; c = json.load(open('$mnt/.feox/config.json')); assert $1, c"
+}
+config "c['store'] == '$store' and c['mountpoint'] == '$mnt' and c['prefix'] == '' and c['separator'] == '/'"
+config "c['memory'] == os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGESIZE') // 2 and c['evict'] == 'none'"
+config "c['size'] == 16 << 20 and c['grow_max'] == 1 << 30 and c['max_size'] is None"
+config "c['max_value'] == 64 << 20 and c['rename_max'] == 1000000"
+config "c['flush_interval_ns'] == 10**8 and c['publish_interval_ns'] == 5 * 10**9 and c['cache_ns'] is None"
+config "c['uid'] == os.getuid() and c['gid'] == os.getgid()"
+config "c['umask'] == c['fmask'] == c['dmask'] == '022'"
+config "not c['read_only'] and not c['sync'] and not c['allow_other']"
+config "c['kernel'] == 'noatime' and c['uring'] == 'off' and c['store_io'] in ('io_uring', 'pread')"
 same "not listed" 0 "$(ls -A "$mnt" | grep -c feox)"
 
 # regression: mounting again at once was refused while the daemon had not heard of the umount yet
@@ -147,6 +159,19 @@ if device=$(losetup -f --show "$dir/image" 2>/dev/null); then
 	losetup -d "$device"
 	store=$file
 fi
+
+odd=$dir/$'odd\xff'
+"$FEOXFS" "$odd" "$mnt" -o size=2M,max_size=1M,memory=64M,umask=077,dmask=007,rename_max=0,cache=1s,ro,rw ||
+	bad "odd store name"
+config "c['store_hex'].endswith('6f6464ff') and 'store' not in c and c['size'] == c['max_size'] == 1 << 20"
+config "c['memory'] == 64 << 20 and [c[m] for m in ('umask', 'fmask', 'dmask')] == ['077', '077', '007']"
+config "c['rename_max'] == 1 << 21 and c['cache_ns'] == 10**9"
+store=$odd stop
+rm "$odd"
+"$FEOXFS" :memory: "$mnt" || bad ":memory:"
+config "c['store_io'] == 'memory'"
+store=:memory: stop
+store=$dir/store.feox
 
 # A prefix, and another separator.
 start prefix=app/

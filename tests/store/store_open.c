@@ -3,7 +3,13 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define MIB ((off_t)1 << 20)
 
@@ -164,13 +170,117 @@ static void making_cut_short_is_made_again(void **state)
 	expect_text(f->store, "a", "1");
 }
 
-int main(void)
+/* As containers do: io_uring_setup(2) is EPERM in this process from now on. */
+static void forbid_uring(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(77);
+}
+
+struct said {
+	unsigned int warnings;
+	char text[256];
+};
+
+static void listen_to(void *ctx, enum feox_log_level level, const char *text)
+{
+	struct said *said = ctx;
+
+	if (level != FEOX_LOG_WARNING)
+		return;
+	said->warnings++;
+	snprintf(said->text, sizeof(said->text), "%s", text);
+}
+
+/* How many warnings opening and closing a store gives; 100 more when it does not work. */
+static int warnings_of_use(struct fixture *f, unsigned int flags)
+{
+	struct feox_options options = FEOX_OPTIONS_INIT;
+	struct said said = {0};
+
+	options.path = f->path;
+	options.flags = FEOX_OPEN_CREATE | flags;
+	options.log = listen_to;
+	options.log_ctx = &said;
+	if (feox_open(&options, &f->store, NULL) || put(f->store, "a", "1") || feox_sync(f->store))
+		return 100;
+	feox_effective_options(f->store, &options);
+	if (!(options.flags & FEOX_OPEN_NO_URING) ||
+	    (said.warnings && !strstr(said.text, "io_uring")) || feox_close(f->store))
+		return 100;
+	return (int)said.warnings;
+}
+
+/* In a process of its own: warnings when io_uring is forbidden, and when it was not asked for. */
+static int run_without_uring(const char *path)
+{
+	struct fixture f = {.store = NULL};
+
+	snprintf(f.path, sizeof(f.path), "%s", path);
+	forbid_uring();
+	return warnings_of_use(&f, 0) * 10 + warnings_of_use(&f, FEOX_OPEN_NO_URING);
+}
+
+/* The store fell back to pread(2) and pwrite(2) without a word. */
+static void forbidden_uring_is_said_once(void **state)
+{
+	struct fixture *f = *state;
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (!child) {
+		execl("/proc/self/exe", "store_open", f->path, NULL);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 10);
+}
+
+static void effective_options_have_no_defaults_left(void **state)
+{
+	struct fixture *f = *state;
+	struct feox_options o;
+
+	open_file_store(f);
+	feox_effective_options(f->store, &o);
+	assert_int_equal(o.flags & ~(unsigned int)FEOX_OPEN_NO_URING, FEOX_OPEN_CREATE);
+	assert_int_equal(o.separator, '/');
+	assert_int_equal(o.max_value_bytes, FEOX_VALUE_MAX_DEFAULT);
+	assert_int_equal(o.initial_size_bytes, 16 * MIB);
+	assert_int_equal(o.grow_max_bytes, 1024 * MIB);
+	assert_int_equal(o.max_size_bytes, 0);
+	assert_int_equal(o.flush_interval_ns, 100000000);
+	assert_true(o.memory_limit_bytes > 0);
+	assert_null(o.path);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(short_file_is_not_formatted),	     TEST(empty_file_becomes_a_store),
-		TEST(foreign_file_is_not_formatted),	     TEST(blank_file_becomes_a_store),
-		TEST(store_without_superblocks_is_reported), TEST(making_cut_short_is_made_again),
+		TEST(short_file_is_not_formatted),
+		TEST(empty_file_becomes_a_store),
+		TEST(foreign_file_is_not_formatted),
+		TEST(blank_file_becomes_a_store),
+		TEST(store_without_superblocks_is_reported),
+		TEST(making_cut_short_is_made_again),
+		TEST(forbidden_uring_is_said_once),
+		TEST(effective_options_have_no_defaults_left),
 	};
 
+	if (argc == 2)
+		return run_without_uring(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
