@@ -3,23 +3,28 @@
  * fs.h - the file system: what every handler shares.
  *
  *   main.c      command line -> store open -> session -> unmount -> close
- *   session.c   the transport: feeds requests from /dev/fuse to libfuse, one thread a request
+ *   options.c   the command line and the mount options; dashes.c, units.c: parts of it
+ *   session.c   the transport: one thread feeds requests from /dev/fuse to libfuse
  *   fs.c        struct fx_fs, the table of handlers
  *   call.c      one request: locks, hand-over to the pool, answers that wait for durability
+ *   worker.c    the pool: what would wait runs there
+ *   path.c      keys <-> names, pure
  *   node.c      inodes the kernel knows: lookup counts, parent and name, key
  *   lookup.c    what a name or a node stands for in the store right now
- *   meta.c      a record's attributes and struct stat
- *   change.c    a change of one key together with its directory's marker
+ *   attr.c      a record's attributes <-> bytes, pure; meta.c: from the engine, and struct stat
+ *   dir_change.c  a change of one key together with its directory's marker
  *   stage.c     staged values: what is written and not yet published
  *   kept.c      what is left of a file whose name is gone
  *   later.c     stages and directory times that are written after a while
  *   scan.c      the names in a directory
  *   ttl.c       expiry: kernel timeouts, texts
+ *   kv.c        changes of one key as a key: kv_xattr.c asks for them
+ *   default_ttl.c  the TTL that a directory gives to what is made below it
  *   notify.c    invalidation of the kernel's caches
+ *   renumber.c  invalidation of the numbers below a directory that was renamed
  *   entry.c     the answer to a name: a node, its attributes, how long they are true
  *   op_*.c      handlers, by noun; op.h names them
  *   control.c   /.feox
- *   worker.h    what would wait runs in a small pool
  *
  * A handler runs on the transport's thread and never waits: it calls the engine with FEOX_NOWAIT,
  * and on -EAGAIN hands itself to the pool, where it may wait. fsync is answered by the engine's

@@ -8,6 +8,8 @@
  */
 #include "options.h"
 
+#include "dashes.h"
+
 #include "feox/feox.h"
 
 #include <argp.h>
@@ -407,7 +409,9 @@ int fx_options_parse(int argc, char **argv, struct fx_options *ret_options, char
 	argp_program_version = version;
 	argp_err_exit_status = 1; /* mount(8): incorrect invocation */
 	error[0] = '\0';
-	err = argp_parse(&argp, argc, argv, 0, NULL, &p);
+	err = fx_check_dashes(arguments, argc, argv, error, error_size);
+	if (!err)
+		err = argp_parse(&argp, argc, argv, 0, NULL, &p);
 	if (!err)
 		err = complete(&p);
 	if (err && !error[0])

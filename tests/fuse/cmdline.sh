@@ -24,6 +24,16 @@ expect 1 "unknown option 'nonsense'" "$FEOXFS" "$store" "$mnt" -o ro,nonsense
 expect 1 "unknown option 'nonsense=5'" "$FEOXFS" "$store" "$mnt" -o nonsense=5
 expect 1 "bad value in option 'memory=lots'" "$FEOXFS" "$store" "$mnt" -o memory=lots
 expect 1 "not supported" "$FEOXFS" "$store" "$mnt" -o uring=on
+# regression: argp added a second line
+expect 1 "unknown option '--nonsense'" "$FEOXFS" --nonsense "$store" "$mnt"
+expect 1 "unknown option '--foreground=yes'" "$FEOXFS" "$store" "$mnt" --foreground=yes
+expect 1 "unknown option '-z'" "$FEOXFS" "$store" -fz "$mnt"
+expect 1 "unknown option '-z'" "$FEOXFS" -zf "$store" "$mnt"
+expect 1 "option '-o' needs a value" "$FEOXFS" "$store" "$mnt" -o
+expect 0 "Usage" "$FEOXFS" -?
+expect 0 "STORE MOUNTPOINT" "$FEOXFS" --usage
+expect 0 "feoxfs 0" "$FEOXFS" -V
+expect 32 "No such file" "$FEOXFS" -f -o ro -- "$store" "$mnt"
 expect 1 "one argument too many" "$FEOXFS" "$store" "$mnt" x
 expect 32 "No such file" "$FEOXFS" "$store" "$dir/nowhere"
 expect 32 "not a directory" "$FEOXFS" "$store" "$0"
