@@ -52,7 +52,6 @@
 #define PATIENCE     512u /* turns before it helps itself; a copy takes some 100 us */
 #define LOAD_PERCENT 80u  /* of its slots a segment gets from fx_hash_index_reserve() */
 #define KEEP_PERCENT 60u  /* with less of its slots in use, a full stash is no reason to grow */
-#define RECORD_LINES 3u	  /* of 64 bytes, prefetched */
 
 struct fx_hash_index {
 	struct fx_directory directory;
@@ -142,19 +141,34 @@ void fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash)
 	__builtin_prefetch(fx_segment_home(fx_entry_segment(entry), fx_entry_kind(entry), hash));
 }
 
-void fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash)
+bool fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash)
 {
 	uintptr_t entry = fx_directory_entry(&index->directory, hash);
-	struct fx_bucket *home =
-		fx_segment_home(fx_entry_segment(entry), fx_entry_kind(entry), hash);
+	struct fx_segment *segment = fx_entry_segment(entry);
+	unsigned int kind = fx_entry_kind(entry);
+	struct fx_bucket *home = fx_segment_home(segment, kind, hash);
+	uint64_t named;
 
-	for (unsigned int match = fx_bucket_match(home, hash); match; match &= match - 1) {
-		const uint8_t *record = (const uint8_t *)fx_word_record(atomic_load_explicit(
-			&home->slots[__builtin_ctz(match)], memory_order_relaxed));
+	if (fx_bucket_prefetch(home, hash))
+		return true;
+	named = atomic_load_explicit(&home->header, memory_order_relaxed) & FX_HEADER_STASH;
+	for (uint64_t left = named; left; left &= left - 1)
+		__builtin_prefetch(fx_segment_stash_bucket(segment, kind, left));
+	return !named;
+}
 
-		for (unsigned int i = 0; i < RECORD_LINES; i++)
-			__builtin_prefetch(record + (size_t)i * 64);
-	}
+void fx_hash_index_prefetch_stashed(const struct fx_hash_index *index, uint64_t hash)
+{
+	uintptr_t entry = fx_directory_entry(&index->directory, hash);
+	struct fx_segment *segment = fx_entry_segment(entry);
+	unsigned int kind = fx_entry_kind(entry);
+	struct fx_bucket *home = fx_segment_home(segment, kind, hash);
+	uint64_t named =
+		atomic_load_explicit(&home->header, memory_order_relaxed) & FX_HEADER_STASH;
+
+	for (; named; named &= named - 1)
+		if (fx_bucket_prefetch(fx_segment_stash_bucket(segment, kind, named), hash))
+			return;
 }
 
 void fx_hash_index_walk(struct fx_hash_index *index, uint64_t *cursor, size_t max_words,

@@ -94,10 +94,12 @@ int fx_hash_index_insert(struct fx_hash_index *index, uint64_t hash, fx_word wor
 
 /*
  * For batches: first ask for the bucket of each hash, then, when these have arrived, for the
- * records that may be the key's, then find. Hints: nothing is wrong without them.
+ * records that may be the key's; where that says false, the word is in another bucket, which is now
+ * on its way: once more for the records of that. Then find. Hints: nothing is wrong without them.
  */
 void fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash);
-void fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash);
+bool fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash);
+void fx_hash_index_prefetch_stashed(const struct fx_hash_index *index, uint64_t hash);
 
 /*
  * Visit a part of the table: *cursor 0 starts, and is 0 again when all has been visited. Visits

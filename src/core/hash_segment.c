@@ -7,6 +7,7 @@
 #define COPY_AHEAD    4u /* buckets whose records are on their way from memory */
 #define STASH_MANY    3u /* named stash buckets of a home before stale names are looked for */
 #define PREFETCH_LINE 64u
+#define RECORD_LINES  3u /* prefetched of a record that is about to be read */
 
 static struct fx_bucket *stash_of(struct fx_segment *segment, unsigned int kind)
 {
@@ -24,7 +25,7 @@ fx_slot *fx_stash_search(struct fx_segment *segment, unsigned int kind, uint64_t
 			 uint64_t hash, const void *key, size_t key_size, fx_word *ret_word)
 {
 	for (uint64_t named = header & FX_HEADER_STASH; named; named &= named - 1) {
-		struct fx_bucket *bucket = stash_of(segment, kind) + __builtin_ctzll(named);
+		struct fx_bucket *bucket = fx_segment_stash_bucket(segment, kind, named);
 		fx_slot *slot = fx_bucket_search(bucket, hash, key, key_size, ret_word);
 
 		if (slot)
@@ -32,6 +33,20 @@ fx_slot *fx_stash_search(struct fx_segment *segment, unsigned int kind, uint64_t
 	}
 	*ret_word = 0;
 	return NULL;
+}
+
+bool fx_bucket_prefetch(struct fx_bucket *bucket, uint64_t hash)
+{
+	unsigned int matches = fx_bucket_match(bucket, hash);
+
+	for (unsigned int match = matches; match; match &= match - 1) {
+		const uint8_t *record = (const uint8_t *)fx_word_record(atomic_load_explicit(
+			&bucket->slots[__builtin_ctz(match)], memory_order_relaxed));
+
+		for (unsigned int i = 0; i < RECORD_LINES; i++)
+			__builtin_prefetch(record + (size_t)i * PREFETCH_LINE);
+	}
+	return matches;
 }
 
 /* ---- Placing: under the home's lock ------------------------------------------------------------

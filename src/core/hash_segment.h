@@ -112,6 +112,13 @@ static inline struct fx_bucket *fx_segment_home(struct fx_segment *segment, unsi
 	return &segment->buckets[fx_home_number(kind, hash)];
 }
 
+/* The first of the stash buckets that names, from a home's header and not 0, names. */
+static inline struct fx_bucket *fx_segment_stash_bucket(struct fx_segment *segment,
+							unsigned int kind, uint64_t names)
+{
+	return &segment->buckets[fx_segment_homes(kind) + (uint32_t)__builtin_ctzll(names)];
+}
+
 /* Where the words of this hash went when segment was replaced; NULL: it was not. */
 static inline struct fx_segment *fx_segment_next(const struct fx_segment *segment, uint64_t hash)
 {
@@ -176,6 +183,9 @@ static inline fx_slot *fx_bucket_search(struct fx_bucket *bucket, uint64_t hash,
 /* The same in the stash buckets that header, a home's, names. */
 fx_slot *fx_stash_search(struct fx_segment *segment, unsigned int kind, uint64_t header,
 			 uint64_t hash, const void *key, size_t key_size, fx_word *ret_word);
+
+/* Ask for the records in bucket that may be the key's. False: there are none. */
+bool fx_bucket_prefetch(struct fx_bucket *bucket, uint64_t hash);
 
 /*
  * Look key up. True: *ret_found is the answer. False: the segment has been replaced, ask its

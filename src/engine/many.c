@@ -4,7 +4,7 @@
  * depend on each other, and the processor could have ten under way. So a group of keys goes through
  * stages, each of which only asks for the line that the next one reads:
  *
- *   hash -> bucket line -> record's lines -> compare, pin (the value's first line) -> cold ones
+ *   hash -> bucket line -> record's lines -> compare, pin (the value's first lines) -> cold ones
  *
  * The stages up to pin are inside one epoch section, which is as short as the group.
  */
@@ -14,7 +14,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define GROUP 32u /* keys under way at once */
+#define GROUP	    32u /* keys under way at once */
+#define VALUE_LINES 2u	/* of 64 bytes, prefetched for the caller: 2 measured 10 % better than 1 */
+
+static_assert(GROUP <= 32, "prefetch() has a bit for each");
 
 /* A group of keys on its way. */
 struct group {
@@ -47,15 +50,20 @@ static void hash_keys(struct group *g)
 	}
 }
 
-/* Inside an epoch section: bucket lines, then records' lines. */
+/* Inside an epoch section: bucket lines, then records' lines, some of which are a bucket further.
+ */
 static void prefetch(const struct group *g)
 {
+	uint32_t further = 0;
+
 	for (size_t i = 0; i < g->count; i++)
 		if (g->valid[i])
 			fx_hash_index_prefetch(g->store->hash, g->hashes[i]);
 	for (size_t i = 0; i < g->count; i++)
-		if (g->valid[i])
-			fx_hash_index_prefetch_record(g->store->hash, g->hashes[i]);
+		if (g->valid[i] && !fx_hash_index_prefetch_record(g->store->hash, g->hashes[i]))
+			further |= UINT32_C(1) << i;
+	for (; further; further &= further - 1)
+		fx_hash_index_prefetch_stashed(g->store->hash, g->hashes[__builtin_ctz(further)]);
 }
 
 /* ---- Get ---------------------------------------------------------------------------------------
@@ -81,7 +89,8 @@ static int find(const struct group *g, size_t i, struct feox_value *ret_value,
 		return 1;
 	}
 	fx_value_pin(record, ret_value);
-	__builtin_prefetch(ret_value->data);
+	for (unsigned int line = 0; line < VALUE_LINES; line++)
+		__builtin_prefetch((const char *)ret_value->data + (size_t)line * 64);
 	return 0;
 }
 

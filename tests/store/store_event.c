@@ -80,7 +80,7 @@ static void each_write_is_told_once(void **state)
 	struct fixture *f = *state;
 	struct feox_write_options until = {.expiry_ns = FEOX_TIME_MAX};
 	struct feox_write_result r;
-	struct ear ear;
+	static struct ear ear; /* the store has it until it is closed */
 	uint64_t last;
 
 	listen_with(f, &ear, FEOX_OPEN_NO_SWEEPER);
@@ -112,7 +112,7 @@ static void failures_are_not_told(void **state)
 	struct fixture *f = *state;
 	struct feox_write_options create = {.flags = FEOX_CREATE};
 	struct feox_batch *batch;
-	struct ear ear;
+	static struct ear ear; /* the store has it until it is closed */
 
 	listen_with(f, &ear, FEOX_OPEN_NO_SWEEPER);
 	put(f->store, "k", "v");
@@ -135,7 +135,7 @@ static void renames_tell_both_names(void **state)
 	struct fixture *f = *state;
 	struct feox_rename_options exchange = {.flags = FEOX_RENAME_EXCHANGE};
 	const struct heard *h;
-	struct ear ear;
+	static struct ear ear; /* the store has it until it is closed */
 	uint64_t was;
 
 	listen_with(f, &ear, FEOX_OPEN_NO_SWEEPER);
@@ -167,7 +167,7 @@ static void batches_tell_each_operation(void **state)
 	struct feox_write_options absent = {.flags = FEOX_IF_ABSENT};
 	struct feox_write_options create = {.flags = FEOX_CREATE};
 	struct feox_batch *batch;
-	struct ear ear;
+	static struct ear ear; /* the store has it until it is closed */
 
 	listen_with(f, &ear, FEOX_OPEN_NO_SWEEPER);
 	put(f->store, "gone", "v");
@@ -196,7 +196,7 @@ static void batches_tell_each_operation(void **state)
 static void renamed_prefixes_tell_each_key(void **state)
 {
 	struct fixture *f = *state;
-	struct ear ear;
+	static struct ear ear; /* the store has it until it is closed */
 	bool moved[3] = {false};
 
 	listen_with(f, &ear, FEOX_OPEN_NO_SWEEPER);
@@ -229,7 +229,7 @@ static void expiry_is_told_by_the_sweeper(void **state)
 	struct fixture *f = *state;
 	struct feox_write_options o = {0};
 	struct feox_write_result r;
-	struct ear ear;
+	static struct ear ear; /* the store has it until it is closed */
 
 	listen_with(f, &ear, 0);
 	o.expiry_ns = f->now + 1000;
@@ -280,7 +280,7 @@ static void the_callback_may_call_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct feox_options options = FEOX_OPTIONS_INIT;
-	struct echo echo = {0};
+	static struct echo echo;
 	struct feox_batch *batch;
 
 	options.changed = answer;
@@ -295,7 +295,6 @@ static void the_callback_may_call_the_store(void **state)
 	feox_batch_free(batch);
 	assert_int_equal(feox_rename(f->store, "l", 1, "m", 1, NULL), 0);
 	expect_text(f->store, "f/more", "v");
-	echo.depth = 1; /* closing sweeps nothing, but be sure */
 }
 
 /* ---- Order -------------------------------------------------------------------------------------
@@ -363,7 +362,7 @@ static void a_mirror_ends_as_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct feox_options options = FEOX_OPTIONS_INIT;
-	struct mirror m = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+	static struct mirror m = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 	pthread_t threads[THREADS];
 
 	options.changed = follow;
