@@ -7,7 +7,7 @@
 
 #define KEYS 1000
 
-static char names[KEYS][8];
+static char names[KEYS][16];
 
 static void fill_keys(struct feox_key *keys)
 {

@@ -117,7 +117,7 @@ static void scans_count_items(void **state)
 	struct fixture *f = *state;
 	struct feox_iter *iter;
 	struct feox_item item;
-	char key[8];
+	char key[16];
 
 	open_memory_store(f);
 	for (int i = 0; i < 1000; i++) {
