@@ -214,14 +214,19 @@ same "a comma as the separator" "$(printf user,42 | od -An -tx1 | tr -d ' \n')" 
 	"$(getfattr --only-values -n user.feox.key "$mnt/42")"
 stop
 
-# mount(8) and fstab find mount.feoxfs: in a namespace where /usr/sbin is ours.
-if [ "$(id -u)" -eq 0 ]; then
+# What is installed, with the default prefix, is what mount(8) and fstab find: in a namespace whose /usr
+# has it too. regression: the helper went to /usr/local/sbin, where mount(8) does not look
+build=$(dirname "$(readlink -f "$FEOXFS")")
+prefix=$(meson introspect --buildoptions "$build" |
+	python3 -c "import json, sys; print(*[o['value'] for o in json.load(sys.stdin) if o['name'] == 'prefix'])")
+if [ "$(id -u)" -eq 0 ] && [ "$prefix" = /usr/local ]; then
 	rm "$store"
-	mkdir "$dir/sbin" "$dir/work"
-	ln -s "$(readlink -f "$FEOXFS")" "$dir/sbin/mount.feoxfs"
+	check "meson install" env DESTDIR="$dir/root" meson install -C "$build" --no-rebuild --quiet >/dev/null
+	same "the helper" /usr/local/bin/feoxfs "$(readlink "$dir/root/usr/sbin/mount.feoxfs")"
+	check "what it names" test -x "$dir/root/usr/local/bin/feoxfs"
 	cat >"$dir/inside" <<-INSIDE
 		set -e
-		mount -t overlay overlay -o "lowerdir=/usr/sbin,upperdir=$dir/sbin,workdir=$dir/work" /usr/sbin
+		mount -t overlay overlay -o "lowerdir=$dir/root/usr:/usr" /usr
 		mount -t feoxfs "$store" "$mnt" -o flush_interval=50ms
 		echo mount8 >"$mnt/k"
 		umount "$mnt"
@@ -230,9 +235,9 @@ if [ "$(id -u)" -eq 0 ]; then
 		cat "$mnt/k"
 		umount "$mnt"
 	INSIDE
-	if unshare -m sh -c "mount -t overlay o -o lowerdir=/usr/sbin:$dir/sbin /usr/sbin" 2>/dev/null; then
+	if unshare -m mount -t overlay o -o "lowerdir=$dir/root/usr:/usr" /usr 2>/dev/null; then
 		same "mount -t feoxfs, fstab" mount8 "$(unshare -m sh "$dir/inside")"
-		wait_gone
+		FEOXFS=/usr/local/bin/feoxfs wait_gone
 	else
 		echo "no overlayfs: mount(8) is not tested here"
 	fi
