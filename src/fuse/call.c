@@ -6,7 +6,7 @@
  *		|						|
  *		+---------------> done <------------------------+
  *				   |
- *		(invalidates: when the notifier is through)
+ *		(invalidates, fenced: when the notifier is through)
  *				   |
  *		 answered now, or (durable) by the engine's completion of a sync
  *
@@ -72,19 +72,22 @@ static int names_try(pthread_rwlock_t *lock, enum fx_call_names names)
 	return -EAGAIN;
 }
 
-static int names_lock(struct fx_call *call)
+int fx_names_lock(struct fx_fs *fs, enum fx_call_names names, unsigned int nowait)
 {
-	pthread_rwlock_t *lock = &call->fs->names_lock;
-
-	if (call->op->names == FX_NAMES_NONE)
+	if (names == FX_NAMES_NONE)
 		return 0;
-	if (call->nowait)
-		return names_try(lock, call->op->names);
-	if (call->op->names == FX_NAMES_SHARED)
-		pthread_rwlock_rdlock(lock);
+	if (nowait)
+		return names_try(&fs->names_lock, names);
+	if (names == FX_NAMES_SHARED)
+		pthread_rwlock_rdlock(&fs->names_lock);
 	else
-		pthread_rwlock_wrlock(lock);
+		pthread_rwlock_wrlock(&fs->names_lock);
 	return 0;
+}
+
+void fx_names_unlock(struct fx_fs *fs)
+{
+	pthread_rwlock_unlock(&fs->names_lock);
 }
 
 static int attempt_locked(struct fx_call *call)
@@ -103,13 +106,13 @@ static int attempt_locked(struct fx_call *call)
 
 static int attempt(struct fx_call *call)
 {
-	int rc = names_lock(call);
+	int rc = fx_names_lock(call->fs, call->op->names, call->nowait);
 
 	if (rc < 0)
 		return rc;
 	rc = attempt_locked(call);
 	if (call->op->names != FX_NAMES_NONE)
-		pthread_rwlock_unlock(&call->fs->names_lock);
+		fx_names_unlock(call->fs);
 	return rc;
 }
 
@@ -227,7 +230,7 @@ static void invalidated(void *ctx)
 {
 	struct fx_call *call = ctx;
 
-	call->invalidates = false;
+	call->invalidates = call->fenced = false;
 	done(call, 0);
 }
 
@@ -239,7 +242,9 @@ static int answer_when_invalidated(struct fx_call *call)
 
 	if (!copy)
 		return -ENOMEM;
-	rc = fx_notify_inode(call->fs, call->node, call->pages, invalidated, copy);
+	rc = call->invalidates
+		     ? fx_notify_inode(call->fs, call->node, call->pages, invalidated, copy)
+		     : fx_notify_fence(call->fs, invalidated, copy);
 	if (rc < 0 && copy != call)
 		free(copy);
 	return rc;
@@ -248,9 +253,10 @@ static int answer_when_invalidated(struct fx_call *call)
 static void done(struct fx_call *call, int rc)
 {
 	bool durable = call->durable || (call->op->changes && call->fs->options->sync);
+	bool invalidates = call->invalidates || call->fenced;
 
-	if (rc == 0 && (call->invalidates || durable)) {
-		rc = call->invalidates ? answer_when_invalidated(call) : answer_when_durable(call);
+	if (rc == 0 && (invalidates || durable)) {
+		rc = invalidates ? answer_when_invalidated(call) : answer_when_durable(call);
 		if (rc == 0)
 			return;
 	}

@@ -65,6 +65,7 @@ struct fx_call {
 	/* Answer only when the kernel has dropped what it caches of node (pages: its content too).
 	 */
 	bool invalidates, pages;
+	bool fenced; /* the same for everything that was queued, 100 ms at most */
 
 	/* Answer only when sync_key is durable; with it NULL, everything. */
 	bool durable;
@@ -80,6 +81,10 @@ void fx_call_run(struct fx_call *call, const struct fx_op *op);
 
 /* Lock a further mutex inside work: in its rank, see fs.h. -EAGAIN. */
 int fx_call_lock(struct fx_call *call, pthread_mutex_t *mutex);
+
+/* names_lock, for work of an operation that does not name it. -EAGAIN with nowait. */
+int fx_names_lock(struct fx_fs *fs, enum fx_call_names names, unsigned int nowait);
+void fx_names_unlock(struct fx_fs *fs);
 
 /* Ask for an answer when this key is durable. -ENOMEM. */
 int fx_call_sync_key(struct fx_call *call, const struct fx_key *key);

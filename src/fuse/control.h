@@ -28,6 +28,8 @@ void fx_control_getattr(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino);
 void fx_control_open(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fx_control_read(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		     struct fuse_file_info *fi);
+void fx_control_write(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, const char *data,
+		      size_t size, struct fuse_file_info *fi);
 void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 			struct fuse_file_info *fi);
 void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset, bool plus);

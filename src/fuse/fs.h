@@ -24,7 +24,12 @@
  *   renumber.c  invalidation of the numbers below a directory that was renamed
  *   entry.c     the answer to a name: a node, its attributes, how long they are true
  *   op_*.c      handlers, by noun; op.h names them
- *   control.c   /.feox
+ *   kv_target.c changes by the key alone, for ctl
+ *   known.c     what the kernel knows on the way to a key
+ *   control*.c  /.feox: its directory and the files that are texts
+ *   ctl*.c      /.feox/ctl: requests and answers in JSON
+ *   metrics.c   /.feox/metrics
+ *   messages.c  counts the kernel's requests
  *
  * A handler runs on the transport's thread and never waits: it calls the engine with FEOX_NOWAIT,
  * and on -EAGAIN hands itself to the pool, where it may wait. fsync is answered by the engine's
@@ -39,6 +44,7 @@
 #include <stdatomic.h>
 
 #include "feox/feox.h"
+#include "messages.h"
 #include "options.h"
 #include "path.h"
 
@@ -66,6 +72,7 @@ struct fx_fs {
 	pthread_rwlock_t names_lock; /* shared: keys of nodes stay as they are; exclusive: rename */
 	struct fx_later *later;
 	struct fx_notify *notify;
+	struct fx_messages messages;
 	uint64_t mounted_ns; /* what an empty root without a marker shows as its times */
 	/* call.c: answers that wait for the engine's sync. */
 	pthread_mutex_t syncs_mutex; /* guards syncs */

@@ -54,14 +54,14 @@ static int write_attributes(const struct fx_kv *kv, struct write *write)
 {
 	struct fx_attr *attr = &write->meta.attr;
 	struct timespec now = fx_now();
-	int rc = fx_meta_load(kv->fs->store, kv->key->data, kv->key->size, &write->meta);
+	int rc = fx_meta_load(kv->fs->store, kv->key, kv->key_size, &write->meta);
 
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	if (!write->meta.stat.metadata_size)
 		return 0;
 	if ((attr->set & (FX_ATTR_MTIME | FX_ATTR_CTIME)) &&
-	    !fx_key_is_marker(kv->fs, kv->key->data, kv->key->size))
+	    !fx_key_is_marker(kv->fs, kv->key, kv->key_size))
 		fx_attr_set_times(attr, now, now);
 	rc = fx_blob_make(attr, &write->blob);
 	write->options.metadata = write->blob.data;
@@ -133,8 +133,38 @@ int fx_kv_put(const struct fx_kv *kv, const void *value, size_t size,
 	if (rc < 0)
 		return rc;
 	write_keeps_expiry(&write);
-	rc = feox_put(kv->fs->store, kv->key->data, kv->key->size, value, size, &write.options,
+	rc = feox_put(kv->fs->store, kv->key, kv->key_size, value, size, &write.options,
 		      ret_result);
+	if (rc == 0)
+		handles_follow(kv);
+	return lost(kv, rc);
+}
+
+/* The same of what is staged: there the comparison is ours. */
+static int swap_staged(const struct fx_kv *kv, const struct fx_stage *stage, const void *expected,
+		       size_t expected_size, const void *value, size_t size,
+		       struct feox_write_result *ret_result)
+{
+	struct fx_kv replace = *kv;
+
+	if (stage->size != expected_size ||
+	    (expected_size && memcmp(stage->data, expected, expected_size) != 0))
+		return -ECANCELED;
+	replace.flags |= FEOX_REPLACE;
+	return fx_kv_put(&replace, value, size, ret_result);
+}
+
+static int swap_stored(const struct fx_kv *kv, const void *expected, size_t expected_size,
+		       const void *value, size_t size, struct feox_write_result *ret_result)
+{
+	FX_AUTO_WRITE struct write write;
+	int rc = write_begin(kv, &write);
+
+	if (rc < 0)
+		return rc;
+	write_keeps_expiry(&write);
+	rc = feox_cas(kv->fs->store, kv->key, kv->key_size, expected, expected_size, value, size,
+		      &write.options, ret_result);
 	if (rc == 0)
 		handles_follow(kv);
 	return lost(kv, rc);
@@ -144,27 +174,9 @@ int fx_kv_swap(const struct fx_kv *kv, const void *expected, size_t expected_siz
 	       const void *value, size_t size, struct feox_write_result *ret_result)
 {
 	const struct fx_stage *stage = dirty_stage(kv);
-	FX_AUTO_WRITE struct write write;
-	int rc;
 
-	if (stage) {
-		struct fx_kv replace = *kv;
-
-		if (stage->size != expected_size ||
-		    (expected_size && memcmp(stage->data, expected, expected_size) != 0))
-			return -ECANCELED;
-		replace.flags |= FEOX_REPLACE;
-		return fx_kv_put(&replace, value, size, ret_result);
-	}
-	rc = write_begin(kv, &write);
-	if (rc < 0)
-		return rc;
-	write_keeps_expiry(&write);
-	rc = feox_cas(kv->fs->store, kv->key->data, kv->key->size, expected, expected_size, value,
-		      size, &write.options, ret_result);
-	if (rc == 0)
-		handles_follow(kv);
-	return lost(kv, rc);
+	return stage ? swap_staged(kv, stage, expected, expected_size, value, size, ret_result)
+		     : swap_stored(kv, expected, expected_size, value, size, ret_result);
 }
 
 int fx_kv_add(const struct fx_kv *kv, int64_t delta, int64_t *ret_number,
@@ -178,8 +190,8 @@ int fx_kv_add(const struct fx_kv *kv, int64_t delta, int64_t *ret_number,
 	if (rc < 0)
 		return rc;
 	write_starts_from_stage(kv, &write);
-	rc = feox_add(kv->fs->store, kv->key->data, kv->key->size, delta, &write.options,
-		      ret_number, ret_result);
+	rc = feox_add(kv->fs->store, kv->key, kv->key_size, delta, &write.options, ret_number,
+		      ret_result);
 	if (rc == 0)
 		handles_follow(kv);
 	return lost(kv, rc);
@@ -196,7 +208,7 @@ int fx_kv_patch(const struct fx_kv *kv, const void *patch, size_t size,
 	if (rc < 0)
 		return rc;
 	write_starts_from_stage(kv, &write);
-	rc = feox_patch(kv->fs->store, kv->key->data, kv->key->size, patch, size, &write.options,
+	rc = feox_patch(kv->fs->store, kv->key, kv->key_size, patch, size, &write.options,
 			ret_result, diag);
 	if (rc == 0)
 		handles_follow(kv);
@@ -230,7 +242,7 @@ int fx_kv_delete(const struct fx_kv *kv)
 	if (rc == 0)
 		rc = keep_for_handles(kv);
 	if (rc == 0)
-		rc = feox_delete(kv->fs->store, kv->key->data, kv->key->size, &options);
+		rc = feox_delete(kv->fs->store, kv->key, kv->key_size, &options);
 	if (rc == 0 && kv->node)
 		fx_stage_lose_name(kv->fs, kv->node);
 	return lost(kv, rc);
@@ -247,10 +259,45 @@ int fx_kv_expire(const struct fx_kv *kv)
 	if (rc < 0)
 		return lost(kv, rc);
 	if (!dirty_stage(kv)) {
-		rc = feox_set_expiry(kv->fs->store, kv->key->data, kv->key->size, kv->expiry_ns,
-				     &options);
+		rc = feox_set_expiry(kv->fs->store, kv->key, kv->key_size, kv->expiry_ns, &options);
 		return lost(kv, rc);
 	}
 	rc = fx_stage_publish_until(kv->fs, kv->node, kv->expiry_ns, kv->nowait);
 	return rc == 0 && fx_node_is_detached(kv->node) ? -ENOENT : rc;
+}
+
+/* ---- Batches --------------------------------------------------------------------------------- */
+
+int fx_kv_batch_put(const struct fx_kv *kv, struct feox_batch *batch, const void *value,
+		    size_t size)
+{
+	FX_AUTO_WRITE struct write write;
+	int rc = write_begin(kv, &write);
+
+	if (rc == 0)
+		rc = check_stage(kv);
+	if (rc < 0)
+		return rc;
+	write_keeps_expiry(&write);
+	write.options.flags &= ~(unsigned int)FEOX_NOWAIT;
+	return feox_batch_put(batch, kv->key, kv->key_size, value, size, &write.options);
+}
+
+int fx_kv_batch_delete(const struct fx_kv *kv, struct feox_batch *batch)
+{
+	struct feox_write_options options = {.flags = kv->flags & FEOX_IF_VERSION,
+					     .if_version = kv->if_version};
+	int rc = check_stage(kv);
+
+	if (rc == 0)
+		rc = keep_for_handles(kv);
+	return rc < 0 ? rc : feox_batch_delete(batch, kv->key, kv->key_size, &options);
+}
+
+void fx_kv_batch_done(const struct fx_kv *kv, bool deleted)
+{
+	if (!deleted)
+		handles_follow(kv);
+	else if (kv->node)
+		fx_stage_lose_name(kv->fs, kv->node);
 }

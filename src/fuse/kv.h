@@ -18,7 +18,8 @@
 struct fx_kv {
 	struct fx_fs *fs;
 	struct fx_node *node; /* the attached file of that key that the kernel knows, or NULL */
-	const struct fx_key *key;
+	const void *key;
+	size_t key_size;
 	unsigned int nowait;
 	/* FEOX_CREATE, FEOX_REPLACE, FEOX_IF_VERSION; FEOX_SET_EXPIRY: expiry_ns, not what it has.
 	 */
@@ -45,5 +46,11 @@ int fx_kv_patch(const struct fx_kv *kv, const void *patch, size_t size,
 int fx_kv_delete(const struct fx_kv *kv);
 /* Let the key expire at kv->expiry_ns, 0: never. Open handles keep what they see. */
 int fx_kv_expire(const struct fx_kv *kv);
+
+/* The same as parts of a batch: add; when all are added commit; when that succeeded, done. */
+int fx_kv_batch_put(const struct fx_kv *kv, struct feox_batch *batch, const void *value,
+		    size_t size);
+int fx_kv_batch_delete(const struct fx_kv *kv, struct feox_batch *batch);
+void fx_kv_batch_done(const struct fx_kv *kv, bool deleted);
 
 #endif

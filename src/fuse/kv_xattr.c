@@ -4,7 +4,7 @@
  *
  * What changes a value or an expiry does so behind the kernel's back: the answer waits until the
  * kernel has dropped what it had cached of the inode. Names are dropped a little later (see
- * shorten_names()).
+ * known.h).
  */
 #include "kv_xattr.h"
 
@@ -15,7 +15,7 @@
 
 #include "cleanup.h"
 #include "kv.h"
-#include "notify.h"
+#include "known.h"
 #include "ttl.h"
 
 #define FX_IF_VERSION "user.feox.if_version"
@@ -121,33 +121,12 @@ static int parse_expiry(const struct fx_call *call, enum fx_xattr what, uint64_t
 	return 0;
 }
 
-/*
- * The kernel believed in the name, and in directories above that only this key may prove, for
- * longer than is true now. These are queued only: who removes a file holds the directory's lock in
- * the kernel while he waits for the file's, which setxattr(2) holds.
- */
-static void shorten_names(struct fx_call *call)
-{
-	struct fx_fs *fs = call->fs;
-	struct feox_stat stat;
-	struct fx_key key;
-
-	fx_notify_entry(fs, call->node);
-	for (struct fx_node *node = call->node->parent; node; node = node->parent) {
-		fx_notify_inode(fs, node, false, NULL, NULL); /* it counts its subdirectories */
-		if (node->kind == FX_NODE_DIRECTORY &&
-		    (fx_node_key(fs, node, &key) < 0 ||
-		     feox_stat(fs->store, key.data, key.size, NULL, 0, &stat) == 0))
-			return; /* it has a marker, which proves all above as well */
-		fx_notify_entry(fs, node);
-	}
-}
-
 static int set_expiry(struct fx_call *call, const struct fx_found *found, uint64_t expiry_ns)
 {
 	struct fx_kv kv = {.fs = call->fs,
 			   .node = call->node,
-			   .key = &found->key,
+			   .key = found->key.data,
+			   .key_size = found->key.size,
 			   .nowait = call->nowait,
 			   .expiry_ns = expiry_ns};
 	int rc = fx_kv_expire(&kv);
@@ -155,7 +134,7 @@ static int set_expiry(struct fx_call *call, const struct fx_found *found, uint64
 	if (rc < 0)
 		return rc;
 	if (expiry_ns)
-		shorten_names(call);
+		fx_known_shorten(call->fs, call->node);
 	call->invalidates = true;
 	return 0;
 }
@@ -241,7 +220,8 @@ static int change_value(struct fx_call *call, enum fx_xattr what)
 	rc = fx_examine_file(call->fs, call->node, call->nowait, &found);
 	if (rc < 0 || found.detached)
 		return rc < 0 ? rc : -ENOENT;
-	kv.key = &found.key;
+	kv.key = found.key.data;
+	kv.key_size = found.key.size;
 	kv.flags = FEOX_REPLACE;
 	if (what == FX_XATTR_CAS)
 		rc = change_by_cas(call, &kv);

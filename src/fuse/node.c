@@ -362,6 +362,51 @@ void fx_node_move(struct fx_fs *fs, struct fx_move *move)
 	free_dead(fs, dead);
 }
 
+/* A node, not in the table yet, for the directory that has file's name now. */
+static struct fx_node *directory_of_name(struct fx_fs *fs, const struct fx_node *file)
+{
+	uint8_t piece[FX_NAME_MAX + 1]; /* a component is not longer than its name */
+	struct fx_spot spot = {.parent = file->parent,
+			       .name = file->text,
+			       .name_size = file->name_size,
+			       .piece = piece,
+			       .piece_size = file->piece_size + 1u,
+			       .kind = FX_NODE_DIRECTORY};
+
+	if (file->piece_size)
+		memcpy(piece, file->text + file->piece_offset, file->piece_size);
+	piece[file->piece_size] = (uint8_t)fs->rules.separator;
+	return node_new(&spot);
+}
+
+int fx_node_demote(struct fx_fs *fs, struct fx_node *file)
+{
+	struct fx_node *directory = directory_of_name(fs, file);
+	struct fx_spot spot = {.parent = directory,
+			       .name = "%=.",
+			       .name_size = 3,
+			       .kind = FX_NODE_FILE,
+			       .self = true,
+			       .marker = file->marker};
+	size_t piece_offset;
+	char *text = directory ? spot_text(&spot, &piece_offset) : NULL;
+
+	if (!text) {
+		if (directory)
+			node_free(fs, directory);
+		return -ENOMEM;
+	}
+	FX_LOCKED(&fs->nodes->mutex);
+	directory->generation = ++fs->nodes->generation;
+	table_remove(fs->nodes, file);
+	free(file->text);
+	/* The file's reference to its parent is the directory's now, whose only one is the file. */
+	node_place(file, &spot, text, piece_offset);
+	table_insert(fs->nodes, directory);
+	table_insert(fs->nodes, file);
+	return 0;
+}
+
 void fx_nodes_each(struct fx_fs *fs, void (*visit)(void *ctx, struct fx_node *node), void *ctx)
 {
 	FX_LOCKED(&fs->nodes->mutex);
@@ -370,37 +415,4 @@ void fx_nodes_each(struct fx_fs *fs, void (*visit)(void *ctx, struct fx_node *no
 		for (struct fx_node *node = fs->nodes->buckets[i]; node; node = node->next)
 			if (node->attached)
 				visit(ctx, node);
-}
-
-/* ---- Keys ------------------------------------------------------------------------------------ */
-
-int fx_node_key(const struct fx_fs *fs, const struct fx_node *node, struct fx_key *ret_key)
-{
-	const struct fx_node *start = node->self ? node->parent : node;
-	size_t size = fs->rules.prefix_size, end;
-
-	for (const struct fx_node *n = node; n; n = n->parent)
-		if (fx_node_is_detached(n))
-			return -ESTALE;
-	for (const struct fx_node *n = start; n; n = n->parent)
-		size += n->piece_size;
-	if (size > FEOX_KEY_MAX)
-		return -ENAMETOOLONG;
-	end = size;
-	for (const struct fx_node *n = start; n; n = n->parent) {
-		end -= n->piece_size;
-		if (n->piece_size)
-			memcpy(ret_key->data + end, n->text + n->piece_offset, n->piece_size);
-	}
-	if (end)
-		memcpy(ret_key->data, fs->rules.prefix, end);
-	ret_key->size = node->self ? size - 1 : size;
-	return 0;
-}
-
-struct fx_place fx_node_place(const struct fx_node *node, const struct fx_key *base)
-{
-	return (struct fx_place){.base = base->data,
-				 .size = base->size,
-				 .partial = node->kind == FX_NODE_CONTINUATION};
 }

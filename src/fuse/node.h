@@ -124,6 +124,12 @@ int fx_node_prepare_move(struct fx_node *node, const struct fx_spot *spot,
 void fx_node_move(struct fx_fs *fs, struct fx_move *move);
 void fx_move_clear(struct fx_move *move); /* of a move that is not made */
 
+/*
+ * Keys have been made below a file's: its name is a directory's, which gets a node, and the file is
+ * `%=.` in there from now on. names_lock is held exclusively. -ENOMEM: nothing has changed.
+ */
+int fx_node_demote(struct fx_fs *fs, struct fx_node *file);
+
 static inline bool fx_node_is_directory(const struct fx_node *node)
 {
 	return node->kind != FX_NODE_FILE;

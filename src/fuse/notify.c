@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "notify.h"
 #include "worker.h"
@@ -14,8 +15,7 @@ struct fx_notify {
 struct notice {
 	struct fx_job job;
 	struct fx_fs *fs;
-	struct fx_node *node;	/* a reference */
-	struct fx_node *parent; /* of an entry: a reference */
+	struct fx_node *node; /* a reference; of an entry: its directory */
 	bool pages;
 	void (*done)(void *ctx);
 	void *ctx;
@@ -104,27 +104,100 @@ static void entry_run(struct fx_job *job)
 	struct fx_fs *fs = notice->fs;
 
 	if (fs->session)
-		fuse_lowlevel_notify_inval_entry(fs->session, fx_node_id(fs, notice->parent),
+		fuse_lowlevel_notify_inval_entry(fs->session, fx_node_id(fs, notice->node),
 						 notice->name, notice->name_size);
-	fx_node_unref(fs, notice->parent);
 	fx_node_unref(fs, notice->node);
 	free(notice);
 }
 
-int fx_notify_entry(struct fx_fs *fs, struct fx_node *node)
+int fx_notify_name(struct fx_fs *fs, struct fx_node *directory, const char *name, size_t name_size)
 {
-	struct notice *notice;
+	struct notice *notice = notice_new(fs, directory, entry_run);
 
-	if (!node->parent)
-		return 0;
-	notice = notice_new(fs, node, entry_run);
 	if (!notice)
 		return -ENOMEM;
-	/* A rename may come in between: the name as it is now, with a reference of its own. */
-	notice->parent = node->parent;
-	fx_node_ref(fs, notice->parent);
-	notice->name_size = node->name_size;
-	memcpy(notice->name, node->text, node->name_size);
+	notice->name_size = name_size;
+	memcpy(notice->name, name, name_size);
 	fx_worker_submit(fs->notify->entries, &notice->job);
+	return 0;
+}
+
+/* A rename may come in between: the name as it is now. */
+int fx_notify_entry(struct fx_fs *fs, struct fx_node *node)
+{
+	return node->parent ? fx_notify_name(fs, node->parent, node->text, node->name_size) : 0;
+}
+
+/* ---- Fences ---------------------------------------------------------------------------------- */
+
+/* Goes through the queue of inodes, then through that of entries; the timer is the other way out.
+ */
+struct fence {
+	struct fx_job job, timer;
+	struct fx_fs *fs;
+	struct fx_worker *entries;
+	void (*done)(void *ctx);
+	void *ctx;
+	_Atomic bool called;	    /* whoever sets it calls done; it guards nothing else */
+	_Atomic unsigned int users; /* job and timer; who makes it 0 frees */
+};
+
+static void fence_pass(struct fence *fence)
+{
+	if (!atomic_exchange(&fence->called, true))
+		fence->done(fence->ctx);
+}
+
+static void fence_unref(struct fence *fence)
+{
+	if (atomic_fetch_sub(&fence->users, 1) == 1)
+		free(fence);
+}
+
+static void fence_expired(struct fx_job *job)
+{
+	struct fence *fence = (struct fence *)((char *)job - offsetof(struct fence, timer));
+
+	fence_pass(fence);
+	fence_unref(fence);
+}
+
+static void fence_passed(struct fx_job *job)
+{
+	struct fence *fence = (struct fence *)((char *)job - offsetof(struct fence, job));
+
+	fence_pass(fence);
+	if (fx_worker_cancel(fence->fs->worker, &fence->timer))
+		fence_unref(fence);
+	fence_unref(fence);
+}
+
+static void fence_between(struct fx_job *job)
+{
+	struct fence *fence = (struct fence *)((char *)job - offsetof(struct fence, job));
+
+	job->run = fence_passed;
+	fx_worker_submit(fence->entries, job);
+}
+
+int fx_notify_fence(struct fx_fs *fs, void (*done)(void *ctx), void *ctx)
+{
+	struct fence *fence = calloc(1, sizeof(*fence));
+	struct timespec now;
+
+	if (!fence)
+		return -ENOMEM;
+	fence->fs = fs;
+	fence->entries = fs->notify->entries;
+	fence->done = done;
+	fence->ctx = ctx;
+	fence->users = 2;
+	fence->job.run = fence_between;
+	fence->timer.run = fence_expired;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	fx_worker_submit_at(fs->worker, &fence->timer,
+			    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
+				    FX_NOTIFY_WAIT_NS);
+	fx_worker_submit(fs->notify->inodes, &fence->job);
 	return 0;
 }

@@ -23,5 +23,14 @@ int fx_notify_inode(struct fx_fs *fs, struct fx_node *node, bool pages, void (*d
 
 /* The name of node. */
 int fx_notify_entry(struct fx_fs *fs, struct fx_node *node);
+/* Any name in a directory: also that there is none. */
+int fx_notify_name(struct fx_fs *fs, struct fx_node *directory, const char *name, size_t name_size);
+
+/*
+ * done(ctx) is called once, by a thread of the notifier or the pool: when everything queued before
+ * has been sent, or after FX_NOTIFY_WAIT_NS. -ENOMEM: it will not be called.
+ */
+#define FX_NOTIFY_WAIT_NS UINT64_C(100000000)
+int fx_notify_fence(struct fx_fs *fs, void (*done)(void *ctx), void *ctx);
 
 #endif

@@ -164,7 +164,7 @@ void fx_op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, 
 	struct fx_call call;
 
 	if (fx_control_is(ino)) {
-		fuse_reply_err(req, EPERM);
+		fx_control_write(fuse_req_userdata(req), req, ino, data, size, fi);
 		return;
 	}
 	fx_call_init(&call, req, ino);

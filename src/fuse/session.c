@@ -65,11 +65,13 @@ static ssize_t read_request(int fd, void *buffer, size_t size, void *userdata)
 	return read(fd, buffer, size);
 }
 
-static void note_init(struct fx_session *session, const struct fuse_buf *buffer)
+/* Count it; of INIT remember what the kernel offers. */
+static void note_request(struct fx_session *session, const struct fuse_buf *buffer)
 {
 	const struct fuse_in_header *header = buffer->mem;
 	const struct fuse_init_in *init = (const void *)(header + 1);
 
+	fx_messages_count(&session->fs->messages, header->opcode);
 	if (buffer->size < sizeof(*header) + sizeof(*init) || header->opcode != FUSE_INIT)
 		return;
 	session->init_unique = header->unique;
@@ -319,7 +321,7 @@ int fx_session_serve(struct fx_session *session)
 			continue;
 		if (n <= 0)
 			break; /* 0: unmounted */
-		note_init(session, &buffer);
+		note_request(session, &buffer);
 		fuse_session_process_buf(session->fuse, &buffer);
 	}
 	free(buffer.mem);

@@ -107,6 +107,68 @@ static int cas_count(int argc, char **argv)
 	return run_clients(atoi(argv[1]), count_by_cas, argv);
 }
 
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+/* One request and its answer on a handle that is open; NULL: it failed. */
+static const char *request(int fd, const char *text)
+{
+	static char answer[4096];
+	ssize_t size = (ssize_t)strlen(text);
+
+	if (write(fd, text, (size_t)size) != size)
+		return NULL;
+	size = read(fd, answer, sizeof(answer) - 1);
+	if (size <= 0)
+		return NULL;
+	answer[size] = '\0';
+	return answer;
+}
+
+static int increment_by_ctl(int number, char **argv)
+{
+	int fd = open(argv[0], O_RDWR);
+
+	if (fd < 0)
+		return 255;
+	for (int i = 0; i < atoi(argv[2]); i++) {
+		const char *answer = request(fd, "{\"op\":\"incr\",\"key\":\"n\"}\n");
+
+		if (!answer || !strstr(answer, "\"ok\":true"))
+			return 255;
+	}
+	return close(fd) ? 255 : 0;
+}
+
+/* ctl-incr CTL CLIENTS ROUNDS: the key n */
+static int ctl_incr(int argc, char **argv)
+{
+	return run_clients(atoi(argv[1]), increment_by_ctl, argv);
+}
+
+static int swap_by_ctl(int number, char **argv)
+{
+	char text[256];
+	const char *answer;
+	int fd = open(argv[0], O_RDWR);
+
+	snprintf(text, sizeof(text),
+		 "{\"op\":\"cas\",\"key\":\"k\",\"if_version\":\"%s\",\"value\":\"%d\"}\n", argv[2],
+		 number);
+	answer = fd < 0 ? NULL : request(fd, text);
+	if (!answer || close(fd))
+		return 255;
+	if (strstr(answer, "\"ok\":true"))
+		return 1;
+	return strstr(answer, "ECANCELED") ? 0 : 255;
+}
+
+/* ctl-cas CTL CLIENTS VERSION: how many have won the key k */
+static int ctl_cas(int argc, char **argv)
+{
+	printf("%d\n", run_clients(atoi(argv[1]), swap_by_ctl, argv));
+	return 0;
+}
+
 /* ---- Errors the shell cannot tell ------------------------------------------------------------ */
 
 /* setxattr-errno FILE NAME VALUE create|replace|any: the errno's name, or OK */
@@ -145,8 +207,14 @@ static int rename_errno(int argc, char **argv)
 }
 
 const struct command kv_commands[] = {
-	{"incr-many", incr_many},	    {"cas-race", cas_race},
-	{"cas-count", cas_count},	    {"setxattr-errno", setxattr_errno},
-	{"getxattr-errno", getxattr_errno}, {"removexattr-errno", removexattr_errno},
-	{"rename-errno", rename_errno},	    {NULL, NULL},
+	{"incr-many", incr_many},
+	{"cas-race", cas_race},
+	{"cas-count", cas_count},
+	{"ctl-incr", ctl_incr},
+	{"ctl-cas", ctl_cas},
+	{"setxattr-errno", setxattr_errno},
+	{"getxattr-errno", getxattr_errno},
+	{"removexattr-errno", removexattr_errno},
+	{"rename-errno", rename_errno},
+	{NULL, NULL},
 };

@@ -20,7 +20,7 @@ LAYERS = {
 # Libraries that only some files may include.
 LIBRARIES = {
     'liburing.h': r'src/device/uring\w*\.[ch]|src/fuse/uring_session\w*\.[ch]',
-    'jansson.h': r'src/engine/json_patch\w*\.[ch]|src/fuse/control\w*\.[ch]',
+    'jansson.h': r'src/engine/json_patch\w*\.[ch]|src/fuse/(control|ctl)\w*\.[ch]',
     'fuse_lowlevel.h': r'src/fuse/\w+\.[ch]',
     'urcu-bp.h': r'src/core/\w+\.[ch]',
 }

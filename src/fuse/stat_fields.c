@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stat_fields.c - see stat_fields.h. */
+#include "stat_fields.h"
+
+#include <string.h>
+
+#define FIELD(name, kind, unit, metric, help)                                                      \
+	{                                                                                          \
+#name, offsetof(struct feox_stats, name), FX_STAT_##kind, FX_STAT_##unit, metric,  \
+			help                                                                       \
+	}
+
+const struct fx_stat_field fx_stat_fields[] = {
+	FIELD(keys, GAUGE, NUMBER, "keys",
+	      "Live keys, expired ones that are not swept yet included."),
+	FIELD(gets, COUNTER, NUMBER, "gets", "Reads of a key that was there."),
+	FIELD(misses, COUNTER, NUMBER, "misses", "Reads of a key that was absent."),
+	FIELD(puts, COUNTER, NUMBER, "puts", "Values written."),
+	FIELD(deletes, COUNTER, NUMBER, "deletes", "Keys deleted."),
+	FIELD(touches, COUNTER, NUMBER, "touches", "Changes of an expiry or of attributes."),
+	FIELD(renames, COUNTER, NUMBER, "renames", "Renames."),
+	FIELD(batches, COUNTER, NUMBER, "batches", "Changes of several keys at once."),
+	FIELD(expiries, COUNTER, NUMBER, "expiries", "Expired keys that the sweeper has removed."),
+	FIELD(iterations, COUNTER, NUMBER, "iterations", "Ranges opened."),
+	FIELD(items, COUNTER, NUMBER, "items", "Keys that ranges have given."),
+	FIELD(syncs, COUNTER, NUMBER, "syncs", "Requests for durability."),
+	FIELD(memory_bytes, GAUGE, BYTES, "memory", "Memory taken by records, values and indexes."),
+	FIELD(memory_limit_bytes, FIXED, BYTES, "memory_limit", "Limit of that memory."),
+	FIELD(device_bytes, GAUGE, BYTES, "device", "Size of the store."),
+	FIELD(free_bytes, GAUGE, BYTES, "free",
+	      "Bytes of the store that are neither taken nor promised."),
+	FIELD(max_bytes, FIXED, BYTES, "max", "Limit of the size of the store; 0: none."),
+	FIELD(extents, GAUGE, NUMBER, "extents", "Extents on disk."),
+	FIELD(commits, COUNTER, NUMBER, "commits", "Batches made durable."),
+	FIELD(written_bytes, COUNTER, BYTES, "written", "Bytes written to the device."),
+	FIELD(read_bytes, COUNTER, BYTES, "read", "Bytes read from the device."),
+	FIELD(grow_count, COUNTER, NUMBER, "grows", "Times that the store has grown."),
+	FIELD(queued_records, GAUGE, NUMBER, "queued_records", "Changes that are not durable yet."),
+	FIELD(queued_bytes, GAUGE, BYTES, "queued", "Bytes of these."),
+	FIELD(flush_ns_last, GAUGE, NS, "flush_last",
+	      "Time that the last batch took to be written."),
+	FIELD(flush_ns_max, GAUGE, NS, "flush_max", "Longest time that a batch took."),
+	FIELD(recovered_keys, FIXED, NUMBER, "recovered_keys",
+	      "Keys found when the store was opened."),
+	FIELD(recovery_ns, FIXED, NS, "recovery", "Time that opening the store took."),
+};
+
+const size_t fx_stat_field_count = sizeof(fx_stat_fields) / sizeof(*fx_stat_fields);
+
+uint64_t fx_stat_value(const struct feox_stats *stats, const struct fx_stat_field *field)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)stats + field->offset, sizeof(value));
+	return value;
+}
