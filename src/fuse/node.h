@@ -67,6 +67,7 @@ struct fx_node {
 	/* Under mutex. */
 	uint32_t opens, writers; /* handles, those of them that may write */
 	uint64_t cache_version;	 /* the version that the kernel's pages are of; 0: none */
+	bool cache_clean;	 /* it has dropped older pages, and is not only about to */
 	struct fx_stage *stage;
 	struct fx_kept *kept;
 

@@ -42,6 +42,10 @@ void fx_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 /* Put call->node's stage into the store and answer when it is durable; a work of its own. */
 int fx_publish_durably(struct fx_call *call);
 
+/* A request by that handle has come: the kernel has taken the answer to its open. node is locked.
+ */
+void fx_handle_used(struct fx_node *node, const struct fuse_file_info *fi);
+
 /* op_data.c */
 void fx_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi);

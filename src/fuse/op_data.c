@@ -83,6 +83,7 @@ static int read_work(struct fx_call *call)
 	struct fx_node *node = call->node;
 	int rc;
 
+	fx_handle_used(node, &call->fi);
 	if (node->stage)
 		return copy_slice(call, node->stage->data, node->stage->size);
 	rc = read_key(call);
@@ -111,6 +112,7 @@ void fx_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	fx_call_init(&call, req, ino);
 	call.length = size;
 	call.offset = offset;
+	call.fi = *fi;
 	fx_call_run(&call, &op);
 }
 
@@ -126,8 +128,10 @@ static int write_bytes(struct fx_call *call)
 {
 	uint64_t max_bytes = fx_stage_size_max(call->fs);
 	struct fx_node *node = call->node;
-	int rc = fx_stage_begin(call->fs, node, false, call->nowait);
+	int rc;
 
+	fx_handle_used(node, &call->fi);
+	rc = fx_stage_begin(call->fs, node, false, call->nowait);
 	if (rc < 0)
 		return rc;
 	/* What comes from a shared mapping has its place, whatever the handle's flags are. */

@@ -22,10 +22,17 @@ static bool is_writer(const struct fuse_file_info *fi)
 
 /* ---- RELEASE --------------------------------------------------------------------------------- */
 
+void fx_handle_used(struct fx_node *node, const struct fuse_file_info *fi)
+{
+	if (fi->fh && fi->fh == node->cache_version)
+		node->cache_clean = true;
+}
+
 static void drop_handle(struct fx_call *call)
 {
 	struct fx_node *node = call->node;
 
+	fx_handle_used(node, &call->fi);
 	node->opens--;
 	if (is_writer(&call->fi))
 		node->writers--;
@@ -77,6 +84,7 @@ static void take_back(struct fx_call *call)
 
 	fx_call_init_own(&own, call->fs, call->node);
 	own.fi = call->fi;
+	own.fi.fh = 0; /* it was never used */
 	fx_call_run(&own, &op);
 }
 
@@ -97,13 +105,21 @@ static int truncate_opened(struct fx_call *call)
 	return rc;
 }
 
+/*
+ * The kernel drops the pages of other versions when it gets the answer to an open that does not
+ * keep them. Until then another open may not keep them either: it would read an old value though it
+ * knows the new version. That the answer has come is seen from the first use of the handle, which
+ * has the version for its number.
+ */
 static void add_handle(struct fx_node *node, uint64_t version, struct fuse_file_info *fi)
 {
 	node->opens++;
 	if (is_writer(fi))
 		node->writers++;
-	/* What the kernel has cached is of this version. */
-	fi->keep_cache = version && node->cache_version == version;
+	if (node->cache_version != version)
+		node->cache_clean = false;
+	fi->keep_cache = version && node->cache_clean;
+	fi->fh = version;
 	node->cache_version = version;
 	/* Room is reserved by write(2): close(2) has nothing to report. */
 	fi->noflush = 1;

@@ -278,9 +278,13 @@ done
 echo 0 >n
 check "incr" "$HELPER" incr-many n 8 100
 same "no increment is lost" 800 "$(cat n)"
-echo 0 >n
-check "count by cas" "$HELPER" cas-count n 8 10
-same "no swap is lost" 80 "$(cat n)"
+# regression: who knew the new version could be shown the old content, which an open had kept while
+# another one's order to drop it was on its way to the kernel
+for _ in 1 2 3 4 5; do
+	echo 0 >n
+	check "count by cas" "$HELPER" cas-count n 8 200
+	same "no swap is lost" 1600 "$(cat n)"
+done
 for round in 1 2 3 4 5; do
 	same "exactly one winner in round $round" 1 "$("$HELPER" cas-race k 8 "$(get k version)")"
 done
