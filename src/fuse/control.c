@@ -8,11 +8,13 @@
 #include "control.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "control_file.h"
+#include "events.h"
 #include "meta.h"
 
 struct fx_control {
@@ -30,6 +32,12 @@ static const struct fx_control_file files[] = {
 	 .read = fx_ctl_read,
 	 .write = fx_ctl_write,
 	 .release = fx_ctl_release},
+	{.name = "events",
+	 .mode = 0400,
+	 .open = fx_events_open,
+	 .read = fx_events_read,
+	 .release = fx_events_release,
+	 .poll = fx_events_poll},
 };
 
 #define FILES	   (sizeof(files) / sizeof(*files))
@@ -185,6 +193,20 @@ void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct
 	else
 		free((char *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
+}
+
+void fx_control_poll(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct fuse_pollhandle *handle)
+{
+	const struct fx_control_file *file = file_of(ino);
+
+	if (file && file->poll) {
+		file->poll(fs, req, fi, handle);
+		return;
+	}
+	if (handle)
+		fuse_pollhandle_destroy(handle);
+	fuse_reply_poll(req, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 }
 
 void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset, bool plus)

@@ -32,6 +32,8 @@ void fx_control_write(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, const ch
 		      size_t size, struct fuse_file_info *fi);
 void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 			struct fuse_file_info *fi);
+void fx_control_poll(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct fuse_pollhandle *handle);
 void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset, bool plus);
 
 #endif

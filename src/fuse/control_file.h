@@ -18,6 +18,10 @@ struct fx_control_file {
 	void (*write)(struct fx_fs *fs, fuse_req_t req, const char *data, size_t size,
 		      struct fuse_file_info *fi);
 	void (*release)(struct fx_fs *fs, struct fuse_file_info *fi); /* control.c answers */
+	/* NULL: always ready. handle (may be NULL) is whom to tell, and the handler's to destroy.
+	 */
+	void (*poll)(struct fx_fs *fs, fuse_req_t req, struct fuse_file_info *fi,
+		     struct fuse_pollhandle *handle);
 };
 
 /* Texts. */

@@ -8,6 +8,7 @@
 #include "call.h"
 #include "cleanup.h"
 #include "control.h"
+#include "events.h"
 #include "fs.h"
 #include "later.h"
 #include "node.h"
@@ -30,7 +31,8 @@ static void fs_free(struct fx_fs *fs)
 	free(fs);
 }
 
-int fx_fs_create(struct feox_store *store, const struct fx_options *options, struct fx_fs **ret_fs)
+int fx_fs_create(struct feox_store *store, struct fx_events *events,
+		 const struct fx_options *options, struct fx_fs **ret_fs)
 {
 	struct fx_fs *fs = calloc(1, sizeof(*fs));
 	int rc;
@@ -39,6 +41,7 @@ int fx_fs_create(struct feox_store *store, const struct fx_options *options, str
 		return -ENOMEM;
 	fs->store = store;
 	fs->options = options;
+	fs->events = events;
 	fs->rules = (struct fx_path_rules){.separator = feox_separator(store),
 					   .prefix = (const uint8_t *)options->prefix,
 					   .prefix_size = strlen(options->prefix)};
@@ -59,12 +62,14 @@ int fx_fs_create(struct feox_store *store, const struct fx_options *options, str
 		fs_free(fs);
 		return rc;
 	}
+	fx_events_start(events, fs);
 	*ret_fs = fs;
 	return 0;
 }
 
 void fx_fs_stop(struct fx_fs *fs)
 {
+	fx_events_stop(fs->events);
 	fx_later_stop(fs);
 	fx_worker_drain(fs->worker);
 	fx_call_wait_synced(fs);
@@ -78,6 +83,7 @@ int fx_fs_destroy(struct fx_fs *fs)
 {
 	int rc;
 
+	fx_events_stop(fs->events);
 	fx_later_stop(fs);
 	fx_notify_destroy(FX_STEAL(fs->notify));
 	fx_call_wait_synced(fs);
@@ -129,6 +135,7 @@ const struct fuse_lowlevel_ops fx_fs_ops = {
 	.read = fx_op_read,
 	.write = fx_op_write,
 	.fsync = fx_op_fsync,
+	.poll = fx_op_poll,
 	.fallocate = fx_op_fallocate,
 	.lseek = fx_op_lseek,
 	.release = fx_op_release,

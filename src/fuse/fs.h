@@ -29,6 +29,7 @@
  *   control*.c  /.feox: its directory and the files that are texts
  *   ctl*.c      /.feox/ctl: requests and answers in JSON
  *   metrics.c   /.feox/metrics
+ *   events.c    /.feox/events: who reads along
  *   messages.c  counts the kernel's requests
  *
  * A handler runs on the transport's thread and never waits: it calls the engine with FEOX_NOWAIT,
@@ -51,6 +52,7 @@
 struct fx_worker;  /* worker.h */
 struct fx_nodes;   /* node.h */
 struct fx_control; /* control.h */
+struct fx_events;  /* events.h */
 struct fx_session; /* session.h */
 struct fx_later;   /* later.h */
 struct fx_notify;  /* notify.h */
@@ -62,6 +64,7 @@ struct fx_fs {
 	struct fx_nodes *nodes;
 	struct fx_worker *worker;
 	struct fx_control *control;
+	struct fx_events *events; /* whose changes the store tells; not owned */
 	struct fuse_session *session;
 	struct fx_session *transport; /* session.c */
 
@@ -80,8 +83,9 @@ struct fx_fs {
 	unsigned int syncs;
 };
 
-/* fs.c: everything but the session. -ENOMEM. options and store outlive it. */
-int fx_fs_create(struct feox_store *store, const struct fx_options *options, struct fx_fs **ret_fs);
+/* fs.c: everything but the session. -ENOMEM. What it is made of outlives it. */
+int fx_fs_create(struct feox_store *store, struct fx_events *events,
+		 const struct fx_options *options, struct fx_fs **ret_fs);
 
 /* No request comes any more: answer what has come. The session must still be there. */
 void fx_fs_stop(struct fx_fs *fs);

@@ -9,6 +9,7 @@
 #include "session.h"
 
 #include "cleanup.h"
+#include "events.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -53,6 +54,7 @@ struct daemon {
 	struct fx_options options;
 	int report_fd; /* -1: in the foreground */
 	struct report report;
+	struct fx_events *events;
 	time_t started;
 	bool progress_shown;
 };
@@ -187,6 +189,8 @@ static int open_store(struct daemon *d, struct feox_store **ret_store)
 	options.max_size_bytes = o->max_size;
 	options.flush_interval_ns = o->flush_interval_ns;
 	options.log = o->foreground ? log_to_stderr : log_to_syslog;
+	options.changed = fx_events_changed;
+	options.changed_ctx = d->events;
 	options.progress = show_progress;
 	options.progress_ctx = d;
 	d->started = time(NULL);
@@ -258,7 +262,7 @@ static int start(struct daemon *d, struct feox_store *store)
 
 	if (code)
 		return code;
-	if (fx_fs_create(store, &d->options, &fs))
+	if (fx_fs_create(store, d->events, &d->options, &fs))
 		return set_report(d, EXIT_SYSTEM, "out of memory");
 	code = serve(d, store, fs);
 	if (d->report.code) /* it was never mounted */
@@ -269,7 +273,8 @@ static int start(struct daemon *d, struct feox_store *store)
 static int run(struct daemon *d)
 {
 	struct feox_store *store;
-	int code = open_store(d, &store);
+	int code = fx_events_create(&d->events) ? set_report(d, EXIT_SYSTEM, "out of memory")
+						: open_store(d, &store);
 
 	if (!code) {
 		code = start(d, store);
@@ -279,6 +284,7 @@ static int run(struct daemon *d)
 			code = code ? code : EXIT_SYSTEM;
 		}
 	}
+	fx_events_destroy(d->events);
 	if (d->report.code)
 		send_report(d);
 	return code;

@@ -59,6 +59,44 @@ static void print_messages(FILE *out, const struct fx_messages *messages)
 				fx_messages_name(opcode), fx_messages_of(messages, opcode));
 }
 
+#define FX_BOUND_MIN_NS ((uint64_t)1 << 8)  /* of the first bucket shown: 256 ns */
+#define FX_BOUND_MAX_NS ((uint64_t)1 << 34) /* of the last one before +Inf: 17 s */
+
+/* The engine has 16 buckets for each power of two; here they are one. */
+static void print_buckets(FILE *out, const char *op, const struct feox_histogram *histogram)
+{
+	uint64_t bound_ns = FX_BOUND_MIN_NS, count = 0;
+
+	for (size_t i = 0; bound_ns <= FX_BOUND_MAX_NS; bound_ns *= 2) {
+		while (i < FEOX_HISTOGRAM_BUCKETS && feox_histogram_limit(i) < bound_ns)
+			count += histogram->buckets[i++];
+		fprintf(out, "feoxfs_operation_duration_seconds_bucket{op=\"%s\",le=\"", op);
+		print_seconds(out, bound_ns);
+		fprintf(out, "\"} %" PRIu64 "\n", count);
+	}
+	fprintf(out,
+		"feoxfs_operation_duration_seconds_bucket{op=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", op,
+		histogram->count);
+	fprintf(out, "feoxfs_operation_duration_seconds_sum{op=\"%s\"} ", op);
+	print_seconds(out, histogram->sum_ns);
+	fprintf(out, "\nfeoxfs_operation_duration_seconds_count{op=\"%s\"} %" PRIu64 "\n", op,
+		histogram->count);
+}
+
+static void print_latencies(FILE *out, struct feox_store *store)
+{
+	struct feox_histogram histogram;
+
+	fputs("# HELP feoxfs_operation_duration_seconds Latency of the engine's operations; of "
+	      "get, "
+	      "put, delete, update and next 1 of 64 is timed.\n"
+	      "# TYPE feoxfs_operation_duration_seconds histogram\n",
+	      out);
+	for (enum feox_op op = 0; op < FEOX_OP_COUNT; op++)
+		if (feox_histogram(store, op, &histogram) == 0)
+			print_buckets(out, fx_op_name(op), &histogram);
+}
+
 static void print_build(FILE *out)
 {
 	fprintf(out,
@@ -83,6 +121,7 @@ char *fx_control_metrics(struct fx_fs *fs)
 	print_gauge(out, "read_only", "Whether the store is read-only.", stats.read_only);
 	print_gauge(out, "failed", "Whether the device has failed.", stats.failed);
 	print_messages(out, &fs->messages);
+	print_latencies(out, fs->store);
 	fclose(out);
 	return text;
 }

@@ -39,6 +39,9 @@ void fx_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fx_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fx_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 
+void fx_op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		struct fuse_pollhandle *handle);
+
 /* Put call->node's stage into the store and answer when it is durable; a work of its own. */
 int fx_publish_durably(struct fx_call *call);
 

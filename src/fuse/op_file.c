@@ -257,3 +257,12 @@ void fx_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 	fx_call_init(&call, req, ino);
 	fx_call_run(&call, &op);
 }
+
+/* ---- POLL ------------------------------------------------------------------------------------ */
+
+/* As control.c answers for what is none of its events: a file is always ready. */
+void fx_op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		struct fuse_pollhandle *handle)
+{
+	fx_control_poll(fuse_req_userdata(req), req, ino, fi, handle);
+}

@@ -54,3 +54,14 @@ uint64_t fx_stat_value(const struct feox_stats *stats, const struct fx_stat_fiel
 	memcpy(&value, (const char *)stats + field->offset, sizeof(value));
 	return value;
 }
+
+const char *fx_op_name(enum feox_op op)
+{
+	static const char *const names[FEOX_OP_COUNT] = {
+		[FEOX_OP_GET] = "get",	     [FEOX_OP_PUT] = "put",	[FEOX_OP_DELETE] = "delete",
+		[FEOX_OP_UPDATE] = "update", [FEOX_OP_NEXT] = "next",	[FEOX_OP_BATCH] = "batch",
+		[FEOX_OP_SYNC] = "sync",     [FEOX_OP_FLUSH] = "flush",
+	};
+
+	return names[op];
+}

@@ -27,4 +27,7 @@ extern const size_t fx_stat_field_count;
 
 uint64_t fx_stat_value(const struct feox_stats *stats, const struct fx_stat_field *field);
 
+/* What latencies are shown of: enum feox_op by name, "get". */
+const char *fx_op_name(enum feox_op op);
+
 #endif

@@ -26,5 +26,6 @@ struct command {
 extern const struct command posix_commands[];
 extern const struct command store_commands[];
 extern const struct command kv_commands[];
+extern const struct command events_commands[];
 
 #endif
