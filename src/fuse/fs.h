@@ -9,7 +9,7 @@
  *   call.c      one request: locks, hand-over to the pool, answers that wait for durability
  *   worker.c    the pool: what would wait runs there
  *   path.c      keys <-> names, pure
- *   node.c      inodes the kernel knows: lookup counts, parent and name, key
+ *   node.c      inodes the kernel knows: lookup counts, parent and name; node_key.c: their keys
  *   lookup.c    what a name or a node stands for in the store right now
  *   attr.c      a record's attributes <-> bytes, pure; meta.c: from the engine, and struct stat
  *   dir_change.c  a change of one key together with its directory's marker
