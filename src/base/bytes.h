@@ -74,6 +74,29 @@ static inline int fx_bytes_cmp(const void *a, size_t a_size, const void *b, size
 	return (a_size > b_size) - (a_size < b_size);
 }
 
+static inline uint64_t fx_bytes_differ(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x ^ y;
+}
+
+/* Are size bytes the same? For keys: without a branch that depends on their size, up to 32. */
+static inline bool fx_bytes_equal(const void *a, const void *b, size_t size)
+{
+	const uint8_t *x = a, *y = b;
+
+	if (size - 16 <= 16)
+		return !(fx_bytes_differ(x, y) | fx_bytes_differ(x + 8, y + 8) |
+			 fx_bytes_differ(x + size - 16, y + size - 16) |
+			 fx_bytes_differ(x + size - 8, y + size - 8));
+	if (size - 8 <= 8)
+		return !(fx_bytes_differ(x, y) | fx_bytes_differ(x + size - 8, y + size - 8));
+	return !size || memcmp(a, b, size) == 0;
+}
+
 static inline bool fx_bytes_begin(const void *a, size_t a_size, const void *prefix, size_t size)
 {
 	return a_size >= size && (!size || memcmp(a, prefix, size) == 0);

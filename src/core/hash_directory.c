@@ -3,18 +3,22 @@
  * hash_directory.c - the directory: entries that only move forward.
  *
  * Invariants
- *  D1 An entry's segment covers the entry's range, and is the one in use or leads to it by next.
+ *  D1 An entry's segment covers the entry's range, and is the one in use or leads to it by
+ *     next.
+ *
  *  D2 Only who has set busy changes table and entries, and an entry is only ever replaced by a
  *     segment that its own leads to.
- *  D3 A segment is retired once every entry that covers a part of its range is past it. Then nobody
- *     who enters later can reach it: entries for other ranges never lead there (a replaced segment
- *     keeps the addresses of both its successors itself), and tables that were replaced before are
- *     known only to those who entered before.
- *  D4 A replaced segment is on the list, or in the hands of who has set busy, until it is retired.
- *     Who puts one there then tries busy, and who clears busy then looks at the list (sequentially
- *     consistent both): nothing stays there unless somebody stands still with busy set, or memory
- *     for a larger table is short. Then finds take a step more, and the next replacement tries
- *     again.
+ *
+ *  D3 A segment is retired once every entry that covers a part of its range is past it. Then
+ *     nobody who enters later can reach it: entries for other ranges never lead there (a
+ *     replaced segment keeps the addresses of both its successors itself), and tables that were
+ *     replaced before are known only to those who entered before.
+ *
+ *  D4 A replaced segment is on the list, or in the hands of who has set busy, until it is
+ *     retired. Who puts one there then tries busy, and who clears busy then looks at the list
+ *     (sequentially consistent both): nothing stays there unless somebody stands still with
+ *     busy set, or memory for a larger table is short. Then finds take a step more, and the
+ *     next replacement tries again.
  */
 #include "hash_directory.h"
 

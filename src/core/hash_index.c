@@ -14,48 +14,52 @@
  *   in use --(freeze, copy, set next)--> replaced --(entries corrected)--> retired
  *
  * Invariants, under every interleaving
- *  H1 At any time one segment in use covers a hash: the one reached from any entry that covers it
- * by following next. A key has at most one word there, and that is the truth about it. H2 Words
- * enter empty slots by compare-and-swap under the lock of the key's home, after a search under that
- * lock found none; the home's slots are entered under its lock only, those of the stash under many.
- * So two inserts of one key exclude each other while they use one segment. H3 A frozen slot never
- * changes again, whoever holds whatever lock: every change is a compare-and-swap that expects an
- * unfrozen word. A segment's next is set when all its headers and slots are frozen and each word
- * has been copied: so the copy is what the segment was when the last of its slots froze, and no
- * change comes later or is lost. Locks are not copied: who still holds one fails to place, and
- * starts over in the new segment. H4 A search is right at one moment within it. A word found
- * unfrozen: when it was loaded. No word, and the home's header not frozen afterwards: the header is
- * frozen before any slot and any slot before next is set, so up to that moment all that happened to
- * the key happened here, where it was not seen; it cannot have moved between slots unseen but by a
- * removal and an insert, and between them it was absent. A frozen word, or none in a frozen home:
- * when next was loaded and was still NULL; nothing can have been changed elsewhere. Otherwise the
- * search is made again in the successor. H5 Anybody may replace a segment at any time, also one
- * whose replacement somebody else has begun: freezing is idempotent, each makes its own copy, and
- * the compare-and-swap of next decides. So a stopped thread delays others by the few hundred turns
- * after which they help themselves: a stopped mover of words is overtaken, and so is one stopped
- * with a home's lock, by a segment where nobody has it. H6 An allocation fails before anything was
- * frozen, with one exception: the new segments turn out too small, because the keys share more bits
- * of their hash than chance allows. Then the segment stays frozen: it is read as before, inserts
- * say -ENOMEM, and the next writer tries again. A copy that keeps its kind always fits (any home
- * may use any stash bucket, so only the number of words per home counts, whatever their order); a
- * grown or split one may not, and is then split into the larger, which does.
+ *  H1 At any time one segment in use covers a hash: the one reached from any entry that covers
+ *     it by following next. A key has at most one word there, and that is the truth about it.
+ *
+ *  H2 Words enter empty slots by compare-and-swap under the lock of the key's home, after a
+ *     search under that lock found none; the home's slots are entered under its lock only,
+ *     those of the stash under many. So two inserts of one key exclude each other while they
+ *     use one segment.
+ *
+ *  H3 A frozen slot never changes again, whoever holds whatever lock: every change is a
+ *     compare-and-swap that expects an unfrozen word. A segment's next is set when all its
+ *     headers and slots are frozen and each word has been copied: so the copy is what the
+ *     segment was when the last of its slots froze, and no change comes later or is lost. Locks
+ *     are not copied: who still holds one fails to place, and starts over in the new segment.
+ *
+ *  H4 A search is right at one moment within it. A word found unfrozen: when it was loaded. No
+ *     word, and the home's header not frozen afterwards: the header is frozen before any slot
+ *     and any slot before next is set, so up to that moment all that happened to the key
+ *     happened here, where it was not seen; it cannot have moved between slots unseen but by a
+ *     removal and an insert, and between them it was absent. A frozen word, or none in a frozen
+ *     home: when next was loaded and was still NULL; nothing can have been changed elsewhere.
+ *     Otherwise the search is made again in the successor.
+ *
+ *  H5 Anybody may replace a segment at any time, also one whose replacement somebody else has
+ *     begun: freezing is idempotent, each makes its own copy, and the compare-and-swap of next
+ *     decides. So a stopped thread delays others by the few hundred turns after which they help
+ *     themselves: a stopped mover of words is overtaken, and so is one stopped with a home's
+ *     lock, by a segment where nobody has it.
+ *
+ *  H6 An allocation fails before anything was frozen, with one exception: the new segments turn
+ *     out too small, because the keys share more bits of their hash than chance allows. Then
+ *     the segment stays frozen: it is read as before, inserts say -ENOMEM, and the next writer
+ *     tries again. A copy that keeps its kind always fits (any home may use any stash bucket,
+ *     so only the number of words per home counts, whatever their order); a grown or split one
+ *     may not, and is then split into the larger, which does.
  */
 #include "hash_index.h"
 
 #include "hash.h"
-#include "hash_directory.h"
+#include "hash_replace.h"
 
 #include <errno.h>
-#include <sched.h>
 
-#define SPINS	     64u  /* turns before a waiting thread yields */
-#define PATIENCE     512u /* turns before it helps itself; a copy takes some 100 us */
-#define LOAD_PERCENT 80u  /* of its slots a segment gets from fx_hash_index_reserve() */
-#define KEEP_PERCENT 60u  /* with less of its slots in use, a full stash is no reason to grow */
+#define LOAD_PERCENT 80u /* of its slots a segment gets from fx_hash_index_reserve() */
 
 struct fx_hash_index {
 	struct fx_directory directory;
-	struct fx_slab *slab;
 	uint64_t seed;
 };
 
@@ -70,7 +74,6 @@ int fx_hash_index_create(struct fx_slab *slab, struct fx_epoch *epoch, uint64_t 
 
 	if (!index)
 		return -ENOMEM;
-	index->slab = slab;
 	index->seed = seed;
 	err = fx_directory_init(&index->directory, slab, epoch);
 	if (err) {
@@ -83,10 +86,13 @@ int fx_hash_index_create(struct fx_slab *slab, struct fx_epoch *epoch, uint64_t 
 
 void fx_hash_index_destroy(struct fx_hash_index *index)
 {
+	struct fx_slab *slab;
+
 	if (!index)
 		return;
+	slab = index->directory.slab;
 	fx_directory_release(&index->directory);
-	fx_slab_free(index->slab, index, sizeof(*index));
+	fx_slab_free(slab, index, sizeof(*index));
 }
 
 int fx_hash_index_reserve(struct fx_hash_index *index, uint64_t keys)
@@ -111,16 +117,17 @@ int fx_hash_index_reserve(struct fx_hash_index *index, uint64_t keys)
 
 uint64_t fx_hash_index_bytes(const struct fx_hash_index *index)
 {
-	return sizeof(*index) + atomic_load_explicit(&index->directory.bytes, memory_order_relaxed);
+	return fx_slab_rounded(sizeof(*index)) +
+	       atomic_load_explicit(&index->directory.bytes, memory_order_relaxed);
 }
 
 /* ---- Finding -----------------------------------------------------------------------------------
  */
 
-fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const void *key,
-			   size_t key_size, fx_slot **ret_slot)
+/* Not the only word of its tag in its home, or in the stash, or moving, or absent. */
+static __attribute__((noinline)) fx_word
+find_anywhere(uintptr_t entry, uint64_t hash, const void *key, size_t key_size, fx_slot **ret_slot)
 {
-	uintptr_t entry = fx_directory_entry(&index->directory, hash);
 	struct fx_segment *segment = fx_entry_segment(entry);
 	unsigned int kind = fx_entry_kind(entry);
 	struct fx_found found;
@@ -132,6 +139,28 @@ fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const voi
 	if (ret_slot)
 		*ret_slot = found.slot;
 	return found.word;
+}
+
+fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const void *key,
+			   size_t key_size, fx_slot **ret_slot)
+{
+	uintptr_t entry = fx_directory_entry(&index->directory, hash);
+	struct fx_bucket *home =
+		fx_segment_home(fx_entry_segment(entry), fx_entry_kind(entry), hash);
+	unsigned int match = fx_bucket_match(home, hash);
+
+	if (match) { /* nine in ten of the keys that are there */
+		fx_slot *slot = &home->slots[__builtin_ctz(match)];
+		/* Acquire: pairs with the release that published the record. */
+		fx_word word = atomic_load_explicit(slot, memory_order_acquire);
+
+		if (fx_word_has_key(word, key, key_size) && !(word & FX_SLOT_FROZEN)) {
+			if (ret_slot)
+				*ret_slot = slot;
+			return word;
+		}
+	}
+	return find_anywhere(entry, hash, key, key_size, ret_slot);
 }
 
 void fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash)
@@ -177,158 +206,6 @@ void fx_hash_index_walk(struct fx_hash_index *index, uint64_t *cursor, size_t ma
 	fx_directory_walk(&index->directory, cursor, max_words, visit, ctx);
 }
 
-/* ---- Replacing a segment (H3, H5, H6) ----------------------------------------------------------
- */
-
-enum shape {
-	SHAPE_SAME,	   /* a fresh arrangement; always fits */
-	SHAPE_GROWN,	   /* small -> large */
-	SHAPE_SPLIT_SMALL, /* two small ones; always fit when this is small */
-	SHAPE_SPLIT_LARGE  /* two large ones; always fit */
-};
-
-static enum shape first_shape(struct fx_hash_index *index, struct fx_segment *segment)
-{
-	uint32_t slots = fx_segment_buckets(segment->kind) * FX_BUCKET_SLOTS;
-	uint32_t stash_slots = fx_segment_stash(segment->kind) * FX_BUCKET_SLOTS;
-
-	/* Few words: removals left gaps in homes, or a lock is to be overtaken. Will it help? */
-	if (fx_segment_words(segment) < slots / 100 * KEEP_PERCENT &&
-	    fx_segment_stuck(segment, index->seed) < stash_slots / 2)
-		return SHAPE_SAME;
-	return segment->kind == FX_SEGMENT_SMALL ? SHAPE_GROWN : SHAPE_SPLIT_SMALL;
-}
-
-static void successors_free(struct fx_slab *slab, struct fx_successors *to)
-{
-	if (!to)
-		return;
-	if (to->half[1] != to->half[0])
-		fx_segment_free(to->half[1]);
-	fx_segment_free(to->half[0]);
-	fx_slab_free(slab, to, sizeof(*to));
-}
-
-static struct fx_successors *successors_new(struct fx_slab *slab, struct fx_segment *from,
-					    enum shape shape)
-{
-	struct fx_successors *to = fx_slab_alloc(slab, sizeof(*to));
-	bool split = shape == SHAPE_SPLIT_SMALL || shape == SHAPE_SPLIT_LARGE;
-	bool large = shape == SHAPE_GROWN || shape == SHAPE_SPLIT_LARGE ||
-		     (shape == SHAPE_SAME && from->kind == FX_SEGMENT_LARGE);
-	unsigned int kind = large ? FX_SEGMENT_LARGE : FX_SEGMENT_SMALL;
-	unsigned int depth = from->depth + split;
-
-	if (!to)
-		return NULL;
-	to->half[0] = fx_segment_new(slab, kind, from->first_hash, depth, from->generation + 1);
-	to->half[1] =
-		!split ? to->half[0]
-		       : fx_segment_new(slab, kind, from->first_hash | UINT64_C(1) << (64 - depth),
-					depth, from->generation + 1);
-	if (to->half[0] && to->half[1])
-		return to;
-	successors_free(slab, to);
-	return NULL;
-}
-
-/* A complete copy of segment in this shape: -ENOSPC: it does not fit. */
-static int copy_segment(struct fx_hash_index *index, struct fx_segment *segment, enum shape shape,
-			struct fx_successors **ret_to)
-{
-	struct fx_successors *to;
-	int err = 0;
-
-	if (shape >= SHAPE_SPLIT_SMALL)
-		err = fx_directory_reserve(&index->directory, segment->depth + 1u);
-	if (err)
-		return err;
-	to = successors_new(index->slab, segment, shape);
-	if (!to)
-		return -ENOMEM;
-	if (!fx_segment_copy(segment, index->seed, to)) {
-		successors_free(index->slab, to);
-		return -ENOSPC;
-	}
-	*ret_to = to;
-	return 0;
-}
-
-static void publish(struct fx_hash_index *index, struct fx_segment *segment,
-		    struct fx_successors *to)
-{
-	struct fx_successors *none = NULL;
-	uint64_t bytes = fx_segment_bytes(to->half[0]->kind);
-
-	if (to->half[1] != to->half[0])
-		bytes += fx_segment_bytes(to->half[1]->kind);
-	/* Release: pairs with fx_segment_next(); the copy is complete. */
-	if (!atomic_compare_exchange_strong_explicit(&segment->next, &none, to,
-						     memory_order_release, memory_order_relaxed)) {
-		successors_free(index->slab, to); /* somebody was faster; it is the same */
-		return;
-	}
-	FX_PAUSE(FX_PAUSE_HASH_PUBLISHED);
-	atomic_fetch_add_explicit(&index->directory.bytes, bytes - fx_segment_bytes(segment->kind),
-				  memory_order_relaxed);
-	fx_directory_replaced(&index->directory, segment);
-}
-
-/* 0: segment has been replaced, by us or by somebody else. -ENOMEM. */
-static int replace(struct fx_hash_index *index, struct fx_segment *segment)
-{
-	enum shape shape = first_shape(index, segment);
-	struct fx_successors *to;
-	int err;
-
-	while ((err = copy_segment(index, segment, shape, &to)) == -ENOSPC)
-		shape = shape == SHAPE_GROWN ? SHAPE_SPLIT_SMALL : SHAPE_SPLIT_LARGE;
-	if (!err)
-		publish(index, segment, to);
-	else if (atomic_load_explicit(&segment->next, memory_order_acquire))
-		err = 0;
-	return err;
-}
-
-/* ---- Waiting for others, but not for long (H5) -------------------------------------------------
- */
-
-static void turn(unsigned int turns)
-{
-	if (turns >= SPINS) {
-		sched_yield();
-		return;
-	}
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
-/* Somebody is replacing segment, or waits for nothing: see that it is replaced. -ENOMEM. */
-static int await_next(struct fx_hash_index *index, struct fx_segment *segment)
-{
-	for (unsigned int turns = 0; turns < PATIENCE; turns++) {
-		if (atomic_load_explicit(&segment->next, memory_order_acquire))
-			return 0;
-		turn(turns);
-	}
-	return replace(index, segment);
-}
-
-/* Somebody has the home's lock. Either he gives it back, or its segment is replaced. */
-static int await_lock(struct fx_hash_index *index, struct fx_segment *segment,
-		      struct fx_bucket *home)
-{
-	for (unsigned int turns = 0; turns < PATIENCE; turns++) {
-		if (!(atomic_load_explicit(&home->header, memory_order_relaxed) & FX_HEADER_LOCKED))
-			return 0;
-		turn(turns);
-	}
-	return replace(index, segment);
-}
-
 /* ---- Writing -----------------------------------------------------------------------------------
  */
 
@@ -354,7 +231,8 @@ bool fx_hash_index_cas(struct fx_hash_index *index, fx_slot *slot, fx_word expec
 	if (atomic_load_explicit(&fx_segment_home(segment, segment->kind, hash)->header,
 				 memory_order_relaxed) &
 	    FX_HEADER_FROZEN)
-		(void)await_next(index, segment); /* -ENOMEM: the caller will come again */
+		/* -ENOMEM: the caller will come again. */
+		(void)fx_segment_await_next(&index->directory, index->seed, segment);
 	return false;
 }
 
@@ -369,8 +247,9 @@ static int try_insert(struct fx_hash_index *index, uint64_t hash, fx_word word,
 	int err;
 
 	if (!fx_home_lock(home, &header)) {
-		err = header & FX_HEADER_FROZEN ? await_next(index, segment)
-						: await_lock(index, segment, home);
+		err = header & FX_HEADER_FROZEN
+			      ? fx_segment_await_next(&index->directory, index->seed, segment)
+			      : fx_home_await(&index->directory, index->seed, segment, home);
 		return err ? err : -EAGAIN;
 	}
 	placed = fx_segment_place(segment, index->seed, hash, word, ret_found);
@@ -381,10 +260,10 @@ static int try_insert(struct fx_hash_index *index, uint64_t hash, fx_word word,
 	case FX_PRESENT:
 		return -EEXIST;
 	case FX_MOVING:
-		err = await_next(index, segment);
+		err = fx_segment_await_next(&index->directory, index->seed, segment);
 		break;
 	default:
-		err = replace(index, segment);
+		err = fx_segment_replace(&index->directory, index->seed, segment);
 	}
 	return err ? err : -EAGAIN;
 }

@@ -23,12 +23,13 @@
 #ifndef FX_HASH_SEGMENT_H
 #define FX_HASH_SEGMENT_H
 
+#include "bytes.h"
 #include "hash_index.h"
 #include "pause.h"
 
-#include <string.h>
-
 #define FX_BUCKET_SLOTS 7u
+
+#define FX_SLOT_ALL_BUT_TAG (~FX_SLOT_TAG_MASK)
 
 #define FX_HEADER_STASH	     ((UINT64_C(1) << 55) - 1)
 #define FX_HEADER_LOCKED     (UINT64_C(1) << 55)
@@ -122,7 +123,7 @@ static inline struct fx_bucket *fx_segment_stash_bucket(struct fx_segment *segme
 /* Where the words of this hash went when segment was replaced; NULL: it was not. */
 static inline struct fx_segment *fx_segment_next(const struct fx_segment *segment, uint64_t hash)
 {
-	/* Acquire: pairs with the release in replace(): the new segments are complete. */
+	/* Acquire: pairs with the release in publish(): the new segments are complete. */
 	struct fx_successors *next = atomic_load_explicit(&segment->next, memory_order_acquire);
 
 	return next ? next->half[hash >> (63 - segment->depth) & 1] : NULL;
@@ -141,7 +142,7 @@ static inline bool fx_word_has_key(fx_word word, const void *key, size_t key_siz
 	const struct fx_record *record = fx_word_record(word);
 
 	return record && record->key_size == key_size &&
-	       (!key_size || memcmp(fx_record_key(record), key, key_size) == 0);
+	       fx_bytes_equal(fx_record_key(record), key, key_size);
 }
 
 /* The slots whose words have this hash's tag, one bit each; empty ones may be among them. */
@@ -150,11 +151,12 @@ static inline unsigned int fx_bucket_match(struct fx_bucket *bucket, uint64_t ha
 	uint64_t tag = hash << 32;
 	unsigned int match = 0;
 
-	for (unsigned int i = 0; i < FX_BUCKET_SLOTS; i++) {
+#pragma GCC unroll 7
+	for (unsigned int i = FX_BUCKET_SLOTS; i-- > 0;) {
 		/* Acquire: the header is loaded again after these (H4). */
 		fx_word word = atomic_load_explicit(&bucket->slots[i], memory_order_acquire);
 
-		match |= (unsigned int)((word ^ tag) >> 48 == 0) << i;
+		match = match << 1 | ((word ^ tag) <= FX_SLOT_ALL_BUT_TAG);
 	}
 	return match;
 }

@@ -73,15 +73,27 @@ static inline struct fx_record *record_of(struct hash_fixture *f, uint64_t numbe
 	return record;
 }
 
+/* A record on its way out. */
+struct retired_record {
+	struct fx_retired retired;
+	struct fx_record *record;
+};
+
 static inline void free_record(struct fx_retired *retired, void *ctx)
 {
-	fx_record_unref(
-		ctx, (struct fx_record *)((char *)retired - offsetof(struct fx_record, retired)));
+	struct retired_record *r = (struct retired_record *)retired;
+
+	fx_record_unref(ctx, r->record);
+	free(r);
 }
 
 static inline void retire_record(struct hash_fixture *f, fx_word word)
 {
-	fx_epoch_retire(f->epoch, &fx_word_record(word)->retired, free_record, 128);
+	struct retired_record *r = malloc(sizeof(*r));
+
+	assert_non_null(r);
+	r->record = fx_word_record(word);
+	fx_epoch_retire(f->epoch, &r->retired, free_record, 128);
 }
 
 /* These enter their own section. */
