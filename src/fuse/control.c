@@ -76,7 +76,9 @@ static void fill_stat(struct fx_fs *fs, fuse_ino_t ino, struct stat *st)
 
 	*st = (struct stat){
 		.st_ino = STAT_INO(ino),
-		.st_mode = file ? S_IFREG | file->mode : S_IFDIR | 0555,
+		.st_mode = file			  ? S_IFREG | file->mode
+			   : ino == FX_INO_RANGES ? S_IFDIR | 0500
+						  : S_IFDIR | 0555,
 		.st_nlink = file ? 1 : 2,
 		.st_uid = fs->options->uid,
 		.st_gid = fs->options->gid,
@@ -100,8 +102,16 @@ void fx_control_lookup_root(struct fx_fs *fs, fuse_req_t req)
 	reply_entry(fs, req, FX_INO_CONTROL);
 }
 
-void fx_control_lookup(struct fx_fs *fs, fuse_req_t req, const char *name)
+void fx_control_lookup(struct fx_fs *fs, fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (parent != FX_INO_CONTROL) {
+		fx_range_lookup(fs, req, parent, name);
+		return;
+	}
+	if (!strcmp(name, "range")) {
+		reply_entry(fs, req, FX_INO_RANGES);
+		return;
+	}
 	for (size_t i = 0; i < FILES; i++)
 		if (!strcmp(files[i].name, name)) {
 			reply_entry(fs, req, INO(i));
@@ -114,6 +124,10 @@ void fx_control_getattr(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino)
 {
 	struct stat st;
 
+	if (fx_range_is(ino)) {
+		fx_range_getattr(fs, req, ino);
+		return;
+	}
 	fill_stat(fs, ino, &st);
 	fuse_reply_attr(req, &st, 0);
 }
@@ -143,7 +157,9 @@ void fx_control_open(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fu
 
 	fi->direct_io = 1;
 	fi->noflush = 1;
-	if (!file)
+	if (fx_range_is(ino))
+		fx_range_open(fs, req, ino, fi);
+	else if (!file)
 		fuse_reply_err(req, EISDIR);
 	else if (file->open)
 		file->open(fs, req, fi);
@@ -167,7 +183,9 @@ void fx_control_read(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, size_t si
 {
 	const struct fx_control_file *file = file_of(ino);
 
-	if (file->read)
+	if (fx_range_is(ino))
+		fx_range_read(req, size, offset, fi);
+	else if (file->read)
 		file->read(fs, req, size, fi);
 	else
 		read_text(req, (const char *)(uintptr_t)fi->fh, size, offset);
@@ -178,7 +196,7 @@ void fx_control_write(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, const ch
 {
 	const struct fx_control_file *file = file_of(ino);
 
-	if (file->write)
+	if (file && file->write)
 		file->write(fs, req, data, size, fi);
 	else
 		fuse_reply_err(req, EPERM);
@@ -188,6 +206,10 @@ void fx_control_release(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct
 {
 	const struct fx_control_file *file = file_of(ino);
 
+	if (fx_range_is(ino)) {
+		fx_range_release(fs, req, fi);
+		return;
+	}
 	if (file->release)
 		file->release(fs, fi);
 	else
@@ -209,22 +231,59 @@ void fx_control_poll(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fu
 	fuse_reply_poll(req, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 }
 
-void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, size_t size, off_t offset, bool plus)
-{
-	char *buffer = malloc(size);
-	size_t used = 0;
+/* ---- Directories ----------------------------------------------------------------------------- */
 
+void fx_control_opendir(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	if (fx_range_is(ino))
+		fx_range_opendir(fs, req, ino, fi);
+	else
+		fuse_reply_open(req, fi);
+}
+
+void fx_control_releasedir(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino,
+			   struct fuse_file_info *fi)
+{
+	if (fx_range_is(ino))
+		fx_range_release(fs, req, fi);
+	else
+		fuse_reply_err(req, 0);
+}
+
+/* The name of a directory's entry number i, NULL: none. Ranges are not listed: they are endless. */
+static const char *entry_of(fuse_ino_t directory, size_t i, fuse_ino_t *ret_ino)
+{
+	*ret_ino = FX_INO_CONTROL;
+	if (i < 2)
+		return i == 0 ? "." : "..";
+	if (directory == FX_INO_RANGES || i - 2 > FILES)
+		return NULL;
+	*ret_ino = i - 2 < FILES ? INO(i - 2) : FX_INO_RANGES;
+	return i - 2 < FILES ? files[i - 2].name : "range";
+}
+
+void fx_control_readdir(struct fx_fs *fs, fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+			struct fuse_file_info *fi, bool plus)
+{
+	const char *name;
+	size_t used = 0;
+	fuse_ino_t child;
+	char *buffer;
+
+	if (fx_range_is(ino)) {
+		fx_range_readdir(fs, req, size, offset, fi, plus);
+		return;
+	}
+	buffer = malloc(size);
 	if (!buffer) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	for (size_t i = (size_t)offset; i < FILES + 2; i++) {
-		const char *name = i == 0 ? "." : i == 1 ? ".." : files[i - 2].name;
-		fuse_ino_t ino = i == 0 ? FX_INO_CONTROL : i == 1 ? FUSE_ROOT_ID : INO(i - 2);
+	for (size_t i = (size_t)offset; (name = entry_of(ino, i, &child)); i++) {
 		struct fuse_entry_param entry = {.ino = 0}; /* not a lookup */
 		size_t n;
 
-		fill_stat(fs, i == 1 ? FX_INO_CONTROL : ino, &entry.attr);
+		fill_stat(fs, child, &entry.attr);
 		n = plus ? fuse_add_direntry_plus(req, buffer + used, size - used, name, &entry,
 						  (off_t)i + 1)
 			 : fuse_add_direntry(req, buffer + used, size - used, name, &entry.attr,

@@ -2,7 +2,6 @@
 /* ctl_json.c - what stands in requests and answers: bytes, versions, times, errors. */
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <resolv.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,12 +177,12 @@ static int read_ttl(struct fx_ctl_request *request, const json_t *ttl, struct fx
 		return 0;
 	if (!json_is_number(ttl))
 		return fx_ctl_fail(request, -EINVAL, "ttl: neither seconds nor null");
-	ns = ceil(json_number_value(ttl) * NS_PER_S);
+	ns = json_number_value(ttl) * NS_PER_S;
 	if (ns <= 0)
 		return fx_ctl_fail(request, -EINVAL, "ttl: not above 0");
 	if (ns >= (double)(FEOX_TIME_MAX - (int64_t)now_ns))
 		return fx_ctl_fail(request, -EINVAL, "ttl: beyond what a time can be");
-	terms->expiry_ns = now_ns + (uint64_t)ns;
+	terms->expiry_ns = now_ns + FX_MAX((uint64_t)ns, 1);
 	return 0;
 }
 

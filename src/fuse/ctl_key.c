@@ -12,7 +12,6 @@
 #include "ctl_request.h"
 #include "default_ttl.h"
 #include "kv_target.h"
-#include "stage.h"
 
 struct change {
 	struct fx_ctl_request *request;
@@ -268,29 +267,6 @@ int fx_ctl_ttl(struct fx_ctl_request *request)
 
 /* ---- get ------------------------------------------------------------------------------------- */
 
-/* What is staged is published: it needs a version. names_lock is held. */
-static int publish(struct fx_ctl_request *request, const struct fx_bytes *key)
-{
-	struct fx_known known;
-	struct fx_node *file;
-	int rc = 0;
-
-	fx_known_find(request->fs, key->data, key->size, &known);
-	file = fx_known_file(&known);
-	if (file) {
-		if (request->nowait && pthread_mutex_trylock(&file->mutex))
-			rc = -EAGAIN;
-		else if (!request->nowait)
-			pthread_mutex_lock(&file->mutex);
-		if (rc == 0) {
-			rc = fx_stage_publish(request->fs, file, request->nowait);
-			pthread_mutex_unlock(&file->mutex);
-		}
-	}
-	fx_known_clear(request->fs, &known);
-	return rc;
-}
-
 static int answer_value(struct fx_ctl_request *request, const struct feox_value *value)
 {
 	int rc = fx_ctl_set_bytes(request->answer, "value", value->data, value->size);
@@ -311,7 +287,7 @@ int fx_ctl_get(struct fx_ctl_request *request)
 		rc = fx_names_lock(fs, FX_NAMES_SHARED, request->nowait);
 	if (rc < 0)
 		return rc;
-	rc = publish(request, &key);
+	rc = fx_kv_publish(fs, key.data, key.size, request->nowait); /* it needs a version */
 	fx_names_unlock(fs);
 	if (rc == 0)
 		rc = feox_get(fs->store, key.data, key.size, request->nowait, &value);

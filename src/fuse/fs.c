@@ -23,6 +23,7 @@ static void fs_free(struct fx_fs *fs)
 {
 	fx_notify_destroy(fs->notify);
 	fx_later_destroy(fs->later);
+	fx_ranges_destroy(fs, fs->ranges);
 	fx_control_destroy(fs->control);
 	fx_nodes_destroy(fs->nodes);
 	pthread_cond_destroy(&fs->syncs_done);
@@ -52,6 +53,8 @@ int fx_fs_create(struct feox_store *store, struct fx_events *events,
 	rc = fx_nodes_create(fs, &fs->nodes);
 	if (rc == 0)
 		rc = fx_control_create(fs, &fs->control);
+	if (rc == 0)
+		rc = fx_ranges_create(&fs->ranges);
 	if (rc == 0)
 		rc = fx_later_create(fs, &fs->later);
 	if (rc == 0)

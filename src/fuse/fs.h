@@ -29,6 +29,7 @@
  *   control*.c  /.feox: its directory and the files that are texts
  *   ctl*.c      /.feox/ctl: requests and answers in JSON
  *   metrics.c   /.feox/metrics
+ *   range*.c    /.feox/range: virtual directories of the keys in a range
  *   events.c    /.feox/events: who reads along
  *   messages.c  counts the kernel's requests
  *
@@ -53,6 +54,7 @@ struct fx_worker;  /* worker.h */
 struct fx_nodes;   /* node.h */
 struct fx_control; /* control.h */
 struct fx_events;  /* events.h */
+struct fx_ranges;  /* range.h */
 struct fx_session; /* session.h */
 struct fx_later;   /* later.h */
 struct fx_notify;  /* notify.h */
@@ -64,6 +66,7 @@ struct fx_fs {
 	struct fx_nodes *nodes;
 	struct fx_worker *worker;
 	struct fx_control *control;
+	struct fx_ranges *ranges;
 	struct fx_events *events; /* whose changes the store tells; not owned */
 	struct fuse_session *session;
 	struct fx_session *transport; /* session.c */

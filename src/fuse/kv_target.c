@@ -78,3 +78,30 @@ int fx_kv_target_expires(struct fx_kv_target *target)
 	}
 	return drop_file(target, false);
 }
+
+static int publish_file(struct fx_fs *fs, struct fx_node *file, unsigned int nowait)
+{
+	int rc;
+
+	if (nowait && pthread_mutex_trylock(&file->mutex))
+		return -EAGAIN;
+	if (!nowait)
+		pthread_mutex_lock(&file->mutex);
+	rc = fx_stage_publish(fs, file, nowait);
+	pthread_mutex_unlock(&file->mutex);
+	return rc;
+}
+
+int fx_kv_publish(struct fx_fs *fs, const void *key, size_t key_size, unsigned int nowait)
+{
+	struct fx_known known;
+	struct fx_node *file;
+	int rc = 0;
+
+	fx_known_find(fs, key, key_size, &known);
+	file = fx_known_file(&known);
+	if (file)
+		rc = publish_file(fs, file, nowait);
+	fx_known_clear(fs, &known);
+	return rc;
+}

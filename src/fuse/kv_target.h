@@ -27,4 +27,7 @@ int fx_kv_target_set(struct fx_kv_target *target);     /* the value, maybe a new
 int fx_kv_target_deleted(struct fx_kv_target *target); /* the key */
 int fx_kv_target_expires(struct fx_kv_target *target); /* its expiry is another one */
 
+/* Put what is staged of the key into the store. names_lock is held, shared. */
+int fx_kv_publish(struct fx_fs *fs, const void *key, size_t key_size, unsigned int nowait);
+
 #endif

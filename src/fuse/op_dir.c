@@ -90,14 +90,16 @@ static void directory_free(struct directory *dir)
 
 void fx_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct directory *dir = NULL;
+	struct directory *dir;
 
-	if (!fx_control_is(ino)) {
-		dir = directory_new();
-		if (!dir) {
-			fuse_reply_err(req, ENOMEM);
-			return;
-		}
+	if (fx_control_is(ino)) {
+		fx_control_opendir(fuse_req_userdata(req), req, ino, fi);
+		return;
+	}
+	dir = directory_new();
+	if (!dir) {
+		fuse_reply_err(req, ENOMEM);
+		return;
 	}
 	fi->fh = (uint64_t)(uintptr_t)dir;
 	if (fuse_reply_open(req, fi) < 0)
@@ -106,6 +108,10 @@ void fx_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void fx_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	if (fx_control_is(ino)) {
+		fx_control_releasedir(fuse_req_userdata(req), req, ino, fi);
+		return;
+	}
 	directory_free(directory_of(fi));
 	fuse_reply_err(req, 0);
 }
@@ -322,7 +328,7 @@ void fx_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		   struct fuse_file_info *fi)
 {
 	if (fx_control_is(ino))
-		fx_control_readdir(fuse_req_userdata(req), req, size, offset, false);
+		fx_control_readdir(fuse_req_userdata(req), req, ino, size, offset, fi, false);
 	else
 		run_readdir(req, ino, size, offset, fi, false);
 }
@@ -331,7 +337,7 @@ void fx_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 		       struct fuse_file_info *fi)
 {
 	if (fx_control_is(ino))
-		fx_control_readdir(fuse_req_userdata(req), req, size, offset, true);
+		fx_control_readdir(fuse_req_userdata(req), req, ino, size, offset, fi, true);
 	else
 		run_readdir(req, ino, size, offset, fi, true);
 }

@@ -46,7 +46,7 @@ void fx_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fx_call call;
 
 	if (fx_control_is(parent)) {
-		fx_control_lookup(fuse_req_userdata(req), req, name);
+		fx_control_lookup(fuse_req_userdata(req), req, parent, name);
 		return;
 	}
 	fx_call_init(&call, req, parent);
@@ -56,7 +56,9 @@ void fx_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void forget_one(struct fx_fs *fs, fuse_ino_t ino, uint64_t count)
 {
-	if (!fx_control_is(ino))
+	if (fx_range_is(ino))
+		fx_range_forget(fs, ino, count);
+	else if (!fx_control_is(ino))
 		fx_node_forget(fs, fx_node_of(fs, ino), count);
 }
 
