@@ -60,13 +60,14 @@ static bool run_is_valid(const struct feox_store *store, uint64_t start, uint64_
 static int read_runs(const struct feox_store *store, const struct fx_journal_extent *e,
 		     struct fx_run **ret_runs)
 {
-	FX_AUTO_FREE struct fx_run *runs = malloc(e->run_count * sizeof(*runs));
 	uint64_t need = fx_div_up(e->bytes, FX_BLOCK), blocks = 0;
+	FX_AUTO_FREE struct fx_run *runs = NULL;
 
-	if (!runs)
-		return -ENOMEM;
 	if (e->bytes > FX_EXTENT_BYTES_MAX || need > store->super.blocks)
 		return -EUCLEAN;
+	runs = malloc(e->run_count * sizeof(*runs));
+	if (!runs)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < e->run_count; i++) {
 		struct fx_journal_run run = fx_journal_run_decode(e->runs, i);
 
