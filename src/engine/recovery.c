@@ -250,7 +250,7 @@ static int look_beyond(struct walk *walk)
 	for (uint64_t used = chain->used + 1; used < chain->segment.blocks; used++) {
 		uint64_t block = chain->segment.start + used;
 		uint64_t left = (chain->segment.blocks - used) * FX_BLOCK;
-		struct fx_journal_header header;
+		struct fx_journal_header header = {0};
 		FX_AUTO_FREE uint8_t *bytes = NULL;
 		uint8_t first[FX_BLOCK];
 		const char *why;
@@ -328,7 +328,7 @@ static int verify_last(struct walk *walk)
 static int walk_chain(struct walk *walk)
 {
 	struct feox_store *store = walk->store;
-	struct fx_journal_header header;
+	struct fx_journal_header header = {0};
 	uint8_t *record = NULL;
 	int err;
 

@@ -280,7 +280,7 @@ int fx_ctl_get(struct fx_ctl_request *request)
 {
 	struct fx_fs *fs = request->fs;
 	FX_AUTO_BYTES struct fx_bytes key = {.data = NULL};
-	struct feox_value value;
+	struct feox_value value = {0};
 	int rc = fx_ctl_key(request, request->members, &key);
 
 	if (rc == 0)

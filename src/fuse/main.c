@@ -272,7 +272,7 @@ static int start(struct daemon *d, struct feox_store *store)
 
 static int run(struct daemon *d)
 {
-	struct feox_store *store;
+	struct feox_store *store = NULL;
 	int code = fx_events_create(&d->events) ? set_report(d, EXIT_SYSTEM, "out of memory")
 						: open_store(d, &store);
 
