@@ -31,7 +31,8 @@ int fx_default_expiry(struct fx_fs *fs, const void *key, size_t key_size, uint64
 	int found = 0;
 
 	do {
-		while (size > fs->rules.prefix_size && bytes[size - 1] != (uint8_t)fs->rules.separator)
+		while (size > fs->rules.prefix_size &&
+		       bytes[size - 1] != (uint8_t)fs->rules.separator)
 			size--;
 		found = ttl_of(fs, bytes, size, &ttl_ns);
 	} while (!found && size-- > fs->rules.prefix_size);
