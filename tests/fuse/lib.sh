@@ -13,12 +13,18 @@ mnt=$dir/mnt
 mkdir "$mnt"
 failures=0
 
+# A mount that is still in use is detached, and its daemon asked to end all the same.
 cleanup() {
+	local pid
 	cd /
+	pid=$(daemon_pid)
 	for m in "$mnt" "$dir"/mnt*; do
 		mountpoint -q "$m" 2>/dev/null && { fusermount3 -u "$m" 2>/dev/null || umount -l "$m"; }
 	done
-	wait_gone 2>/dev/null
+	if [ -n "$pid" ] && ! timeout 20 tail --pid="$pid" -f /dev/null; then
+		kill -TERM "$pid" 2>/dev/null
+		timeout 20 tail --pid="$pid" -f /dev/null || kill -KILL "$pid" 2>/dev/null
+	fi
 	rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -42,12 +48,13 @@ start() { "$FEOXFS" "$store" "$mnt" ${1+-o "$1"} || die "mount failed"; }
 wait_gone() {
 	local pid
 	pid=$(daemon_pid)
-	[ -z "$pid" ] || tail --pid="$pid" -f /dev/null
+	[ -z "$pid" ] || timeout 120 tail --pid="$pid" -f /dev/null || die "the daemon does not end"
 }
 
 stop() {
 	cd /
-	fusermount3 -u "$mnt" || die "unmount failed"
+	# who has just been killed may keep it busy for a moment
+	until_true 10 fusermount3 -u "$mnt" || fusermount3 -u "$mnt" || die "unmount failed"
 	wait_gone
 }
 
