@@ -7,7 +7,7 @@
 #define COPY_AHEAD    4u /* buckets whose records are on their way from memory */
 #define STASH_MANY    3u /* named stash buckets of a home before stale names are looked for */
 #define PREFETCH_LINE 64u
-#define RECORD_LINES  3u /* prefetched of a record that is about to be read */
+#define RECORD_LINES  4u /* prefetched of a record that is about to be read */
 
 static struct fx_bucket *stash_of(struct fx_segment *segment, unsigned int kind)
 {

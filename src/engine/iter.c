@@ -1,178 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * iter.c - ranges: keys come from the ordered index in batches that are copied out, each is then
- * looked up in the hash index, which alone knows whether it lives. Nothing is held between calls
- * but the position (a key) and the pinned value of the last item.
+ * iter.c - ranges: keys come from the ordered index in batches that are copied out; then each is
+ * looked up in the hash index, which alone knows whether it lives, for some keys ahead at once. A
+ * scan for keys only looks up those with a check bit (ordered_index.h): the others were live when
+ * the batch was made. When it has looked up many that turned out to be plain, it asks the ordered
+ * index to clear their bits, so that the next scan need not.
+ *
+ * Nothing is held between calls but copies, and the pin on a large value.
+ *
+ *   batch   |given, or dead|record asked for|bucket asked for|       |beyond the range|
+ *           0            taken            asked           hashed   inside           count
  */
-#include "commit.h"
+#include "iter.h"
 
-#include "bytes.h"
+#include "cleanup.h"
 #include "histogram.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_BYTES ((size_t)32 * 1024)
-#define BATCH_FIRST 8u /* keys of the first batch: most iterators only look at a few */
-#define BATCH_MAX   512u
+#define LARGE_BYTES ((size_t)32 * 1024)
+#define LARGE_KEYS  512u
+#define SETTLE_MIN  8u /* keys found plain before their bits are worth clearing */
 
-static_assert(BATCH_BYTES >= FEOX_KEY_MAX && FEOX_KEY_MAX == FX_ORDERED_KEY_MAX, "any key fits");
+static_assert(LARGE_BYTES >= FEOX_KEY_MAX && FEOX_KEY_MAX == FX_ORDERED_KEY_MAX, "any key fits");
 
-#define ITER_FLAGS                                                                                 \
-	(FEOX_NOWAIT | FEOX_ITER_REVERSE | FEOX_ITER_KEYS_ONLY | FEOX_ITER_FROM_EXCLUSIVE |        \
-	 FEOX_ITER_TO_EXCLUSIVE)
-
-/* A side of the range. */
-struct bound {
-	uint8_t *key; /* malloc(3)ed, NULL: none */
-	size_t size;
-	bool inclusive;
-};
-
-struct feox_iter {
-	struct feox_store *store;
-	unsigned int flags;
-	bool reverse;
-	struct bound low, high;
-	uint64_t left;	/* items that may still be given; UINT64_MAX: no limit */
-	uint32_t given; /* items, not yet added to the store's counter */
-	uint32_t turn;	/* calls, see histogram.h */
-	/* Where the next batch begins; key NULL: at the range's end on that side. */
-	struct bound position;
-	size_t position_capacity;
-	struct fx_key_batch batch;
-	size_t taken;		 /* of batch.count */
-	struct feox_value value; /* of the last item */
-};
-
-static int bound_set(struct bound *bound, const void *key, size_t size, bool inclusive)
-{
-	uint8_t *copy = malloc(size + 1);
-
-	if (!copy)
-		return -ENOMEM;
-	if (size)
-		memcpy(copy, key, size);
-	free(bound->key);
-	*bound = (struct bound){.key = copy, .size = size, .inclusive = inclusive};
-	return 0;
-}
-
-/* The first byte string behind everything that begins with prefix; none for all 0xff. */
-static int bound_after_prefix(struct bound *bound, const uint8_t *prefix, size_t size)
-{
-	int err;
-
-	while (size && prefix[size - 1] == 0xff)
-		size--;
-	if (!size)
-		return 0;
-	err = bound_set(bound, prefix, size, false);
-	if (!err)
-		bound->key[size - 1]++;
-	return err;
-}
-
-/* Is the candidate bound tighter than the one that stands? */
-static bool tighter(const struct bound *stands, const void *key, size_t size, bool inclusive,
-		    bool low)
-{
-	int c;
-
-	if (!stands->key)
-		return true;
-	c = fx_bytes_cmp(key, size, stands->key, stands->size);
-	return low ? c > 0 || (c == 0 && !inclusive) : c < 0 || (c == 0 && !inclusive);
-}
-
-static int set_range(struct feox_iter *iter, const struct feox_iter_options *o)
-{
-	int err = 0;
-
-	if (o->prefix) {
-		err = bound_set(&iter->low, o->prefix, o->prefix_size, true);
-		if (!err)
-			err = bound_after_prefix(&iter->high, o->prefix, o->prefix_size);
-	}
-	if (!err && o->from) {
-		bool inclusive = !(o->flags & FEOX_ITER_FROM_EXCLUSIVE);
-
-		if (tighter(&iter->low, o->from, o->from_size, inclusive, true))
-			err = bound_set(&iter->low, o->from, o->from_size, inclusive);
-	}
-	if (!err && o->to) {
-		bool inclusive = !(o->flags & FEOX_ITER_TO_EXCLUSIVE);
-
-		if (tighter(&iter->high, o->to, o->to_size, inclusive, false))
-			err = bound_set(&iter->high, o->to, o->to_size, inclusive);
-	}
-	return err;
-}
-
-static bool inside(const struct bound *bound, const uint8_t *key, size_t size, bool low)
-{
-	int c;
-
-	if (!bound->key)
-		return true;
-	c = fx_bytes_cmp(key, size, bound->key, bound->size);
-	if (c == 0)
-		return bound->inclusive;
-	return low ? c > 0 : c < 0;
-}
-
-static int position_set(struct feox_iter *iter, const void *key, size_t size, bool inclusive)
-{
-	if (size + 1 > iter->position_capacity) {
-		uint8_t *bytes = realloc(iter->position.key, size + 1);
-
-		if (!bytes)
-			return -ENOMEM;
-		iter->position.key = bytes;
-		iter->position_capacity = size + 1;
-	}
-	if (size)
-		memmove(iter->position.key, key, size);
-	iter->position.size = size;
-	iter->position.inclusive = inclusive;
-	return 0;
-}
+/* ---- Life --------------------------------------------------------------------------------------
+ */
 
 int fx_iter_open(struct feox_store *store, const struct feox_iter_options *options,
 		 struct feox_iter **ret_iter)
 {
 	static const struct feox_iter_options everything = {0};
-	const struct feox_iter_options *o = options ? options : &everything;
-	struct feox_iter *iter;
-	const struct bound *start;
-	int err;
 
-	if (!store || !ret_iter || (o->flags & ~(unsigned int)ITER_FLAGS) ||
-	    o->from_size > FEOX_KEY_MAX || o->to_size > FEOX_KEY_MAX ||
-	    o->prefix_size > FEOX_KEY_MAX)
+	if (!store || !ret_iter)
 		return -EINVAL;
-	iter = calloc(1, sizeof(*iter));
-	if (!iter)
-		return -ENOMEM;
-	iter->store = store;
-	iter->flags = o->flags;
-	iter->reverse = o->flags & FEOX_ITER_REVERSE;
-	iter->left = o->limit ? o->limit : UINT64_MAX;
-	iter->batch.max = BATCH_FIRST;
-	iter->batch.capacity = BATCH_BYTES;
-	iter->batch.keys = malloc(BATCH_BYTES);
-	iter->batch.refs = malloc(BATCH_MAX * sizeof(*iter->batch.refs));
-	err = iter->batch.keys && iter->batch.refs ? set_range(iter, o) : -ENOMEM;
-	start = iter->reverse ? &iter->high : &iter->low;
-	if (!err && start->key)
-		err = position_set(iter, start->key, start->size, start->inclusive);
-	if (err) {
-		feox_iter_close(iter);
-		return err;
-	}
-	*ret_iter = iter;
-	return 0;
+	return fx_iter_new(store, options ? options : &everything, ret_iter);
 }
 
 FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_options *options,
@@ -183,6 +47,29 @@ FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_opt
 	if (!err)
 		fx_count(&fx_counters(store)->iterations, 1);
 	return err;
+}
+
+/* Under the key's leaf's lock. */
+static bool is_plain(void *ctx, const void *key, size_t key_size)
+{
+	struct feox_store *store = ctx;
+	uint64_t hash = fx_hash_key(store->hash_seed, key, key_size);
+
+	return fx_word_is_plain(fx_hash_index_find(store->hash, hash, key, key_size, NULL));
+}
+
+/* The batch is left: let the order know what was found out about it. */
+static void settle(struct feox_iter *iter)
+{
+	const struct fx_key_ref *refs = iter->batch.refs;
+	const uint8_t *keys = iter->batch.keys;
+	size_t first = iter->reverse ? iter->taken - 1 : 0, last = iter->taken - 1 - first;
+
+	if (iter->plain >= SETTLE_MIN)
+		fx_ordered_index_settle(iter->store->order, keys + refs[first].offset,
+					refs[first].size, keys + refs[last].offset, refs[last].size,
+					is_plain, iter->store);
+	iter->plain = 0;
 }
 
 /* Not with every item: that would cost a keys-only scan a third of its speed. */
@@ -197,65 +84,177 @@ FEOX_API void feox_iter_close(struct feox_iter *iter)
 {
 	if (!iter)
 		return;
+	settle(iter);
 	count_given(iter);
 	feox_value_release(iter->store, &iter->value);
-	free(iter->low.key);
-	free(iter->high.key);
-	free(iter->position.key);
-	free(iter->batch.keys);
-	free(iter->batch.refs);
+	free(iter->large);
 	free(iter);
 }
 
-/* 1: *ret_key is the next key of the range in the order's sense, dead or alive. */
-static int next_key(struct feox_iter *iter, const uint8_t **ret_key, size_t *ret_size)
-{
-	const struct fx_key_ref *ref;
-	size_t size;
-	int err;
+/* ---- Batches -----------------------------------------------------------------------------------
+ */
 
-	while (iter->taken == iter->batch.count) {
-		count_given(iter);
-		if (iter->batch.end)
-			return 0;
-		fx_ordered_index_scan(iter->store->order, iter->position.key, iter->position.size,
-				      iter->position.inclusive, iter->reverse, &iter->batch);
-		iter->taken = 0;
-		iter->batch.max = iter->batch.max < BATCH_MAX ? 2 * iter->batch.max : BATCH_MAX;
+/* How many keys of the batch are in the range. */
+static size_t count_inside(const struct feox_iter *iter)
+{
+	const struct fx_key_batch *batch = &iter->batch;
+	size_t low = 0, n = batch->count;
+
+	if (!n || !fx_iter_is_beyond(iter, batch->keys + batch->refs[n - 1].offset,
+				     batch->refs[n - 1].size))
+		return n;
+	while (n) {
+		const struct fx_key_ref *middle = &batch->refs[low + n / 2];
+
+		if (!fx_iter_is_beyond(iter, batch->keys + middle->offset, middle->size)) {
+			low += n / 2 + 1;
+			n -= n / 2 + 1;
+		} else {
+			n /= 2;
+		}
 	}
-	ref = &iter->batch.refs[iter->taken++];
-	size = ref->size;
-	*ret_key = iter->batch.keys + ref->offset;
-	*ret_size = size;
-	err = position_set(iter, *ret_key, size, false);
-	if (err)
-		return err;
-	return inside(&iter->low, *ret_key, size, true) &&
-	       inside(&iter->high, *ret_key, size, false);
+	return low;
 }
 
-/* Fill item for key: 0, -ENOENT: it is dead, -EAGAIN, -EIO. */
-static int resolve(struct feox_iter *iter, const uint8_t *key, size_t size, struct feox_item *item)
+/* Room for a large batch. Keys in the old room stay where they are. */
+static int enlarge(struct feox_iter *iter)
 {
-	uint64_t hash = fx_hash_key(iter->store->hash_seed, key, size);
+	size_t refs = LARGE_KEYS * sizeof(struct fx_key_ref);
+
+	if (!iter->large)
+		iter->large = malloc(refs + LARGE_BYTES);
+	if (!iter->large)
+		return -ENOMEM;
+	iter->batch.refs = iter->large;
+	iter->batch.keys = (uint8_t *)iter->large + refs;
+	iter->batch.capacity = LARGE_BYTES;
+	iter->batch.max = LARGE_KEYS;
+	return 0;
+}
+
+/* Keys to fetch: not many more than may still be given, but some of them will be dead. */
+static size_t wanted_keys(const struct feox_iter *iter)
+{
+	return iter->left < iter->next_max ? (size_t)iter->left + FX_ITER_FIRST : iter->next_max;
+}
+
+static void scan(struct feox_iter *iter, const void *key, size_t key_size, bool inclusive)
+{
+	struct fx_key_batch *batch = &iter->batch;
+	size_t room = batch->max;
+
+	batch->max = FX_MIN(room, wanted_keys(iter));
+	fx_ordered_index_scan(iter->store->order, key, key_size, inclusive, iter->reverse, batch);
+	batch->max = room;
+}
+
+/* The next batch, from key on; NULL: from the end of the order. -ENOMEM: nothing has changed. */
+static int fetch(struct feox_iter *iter, const void *key, size_t key_size, bool inclusive)
+{
+	struct fx_key_batch *batch = &iter->batch, before = *batch;
 	int err;
 
-	*item = (struct feox_item){.key = key, .key_size = size};
-	if (iter->flags & FEOX_ITER_KEYS_ONLY) {
-		struct fx_record *record;
-
-		fx_epoch_enter();
-		record = fx_find_live(iter->store, hash, key, size);
-		if (record) {
-			item->value_size = record->value_size;
-			item->version = record->version;
-			item->expiry_ns = record->expiry_ns;
+	scan(iter, key, key_size, inclusive);
+	if (!batch->count && !batch->end) { /* the first key does not fit: nothing was written */
+		err = enlarge(iter);
+		if (err) {
+			*batch = before;
+			return err;
 		}
-		fx_epoch_leave();
-		return record ? 0 : -ENOENT;
+		scan(iter, key, key_size, inclusive);
 	}
-	feox_value_release(iter->store, &iter->value);
-	err = fx_value_get(iter->store, hash, key, size, iter->flags & FEOX_NOWAIT, &iter->value);
+	iter->inside = count_inside(iter);
+	iter->taken = iter->hashed = iter->asked = iter->asked_again = 0;
+	return 0;
+}
+
+/* Go on behind the last key of the batch, or begin. */
+static int fetch_next(struct feox_iter *iter)
+{
+	const struct fx_bound *start = fx_iter_start(iter);
+	const struct fx_key_batch *batch = &iter->batch;
+	const struct fx_key_ref *last = batch->count ? &batch->refs[batch->count - 1] : NULL;
+	const uint8_t *key = last ? batch->keys + last->offset : start->key;
+	size_t key_size = last ? last->size : start->size;
+	int err;
+
+	settle(iter);
+	count_given(iter);
+	if (wanted_keys(iter) > batch->max)
+		enlarge(iter); /* it does without, too */
+	err = fetch(iter, key, key_size, !last && start->inclusive);
+	if (!err)
+		iter->next_max = FX_MIN(2 * iter->next_max, LARGE_KEYS);
+	return err;
+}
+
+/* ---- Looking up --------------------------------------------------------------------------------
+ */
+
+static bool is_looked_up(const struct feox_iter *iter, const struct fx_key_ref *ref)
+{
+	return !(iter->flags & FEOX_ITER_KEYS_ONLY) || ref->check;
+}
+
+/* Some keys before number i of the batch is looked up: bucket, record, and what is further away. */
+static void ask_for_bucket(struct feox_iter *iter, size_t i)
+{
+	const struct fx_key_ref *ref = &iter->batch.refs[i];
+	struct feox_store *store = iter->store;
+	uint64_t hash;
+
+	if (!is_looked_up(iter, ref))
+		return;
+	hash = fx_hash_key(store->hash_seed, iter->batch.keys + ref->offset, ref->size);
+	iter->hashes[i % FX_ITER_AHEAD] = hash;
+	fx_hash_index_prefetch(store->hash, hash);
+}
+
+static void ask_for_record(struct feox_iter *iter, size_t i)
+{
+	iter->far[i % FX_ITER_AHEAD] =
+		is_looked_up(iter, &iter->batch.refs[i]) &&
+		!fx_hash_index_prefetch_record(iter->store->hash, iter->hashes[i % FX_ITER_AHEAD]);
+}
+
+static void ask_again(struct feox_iter *iter, size_t i)
+{
+	if (iter->far[i % FX_ITER_AHEAD])
+		fx_hash_index_prefetch_stashed(iter->store->hash, iter->hashes[i % FX_ITER_AHEAD]);
+}
+
+/* Let the memory come that the next keys are looked up in, each step a while after the one before.
+ */
+static void ask_ahead(struct feox_iter *iter)
+{
+	size_t buckets = FX_MIN(iter->taken + FX_ITER_AHEAD, iter->inside);
+	size_t records = FX_MIN(iter->taken + FX_ITER_AHEAD * 5 / 8, iter->inside);
+	size_t again = FX_MIN(iter->taken + FX_ITER_AHEAD * 3 / 8, iter->inside);
+
+	while (iter->hashed < buckets)
+		ask_for_bucket(iter, iter->hashed++);
+	while (iter->asked < records)
+		ask_for_record(iter, iter->asked++);
+	while (iter->asked_again < again)
+		ask_again(iter, iter->asked_again++);
+}
+
+/* A key whose value is in its record: copied. -ENOENT; 1: it is elsewhere. */
+static int copy_value(struct feox_iter *iter, struct fx_record *record, struct feox_item *item)
+{
+	if (!(record->flags & FX_RECORD_INLINE))
+		return 1;
+	memcpy(iter->copy, fx_record_inline_value(record), record->value_size);
+	item->value = iter->copy;
+	return 0;
+}
+
+/* A value that is not in its record: pinned, after it was read if need be. */
+static int pin_value(struct feox_iter *iter, uint64_t hash, struct feox_item *item)
+{
+	int err = fx_value_get(iter->store, hash, item->key, item->key_size,
+			       iter->flags & FEOX_NOWAIT, &iter->value);
+
 	if (err)
 		return err;
 	item->value = iter->value.data;
@@ -265,30 +264,77 @@ static int resolve(struct feox_iter *iter, const uint8_t *key, size_t size, stru
 	return 0;
 }
 
-int fx_iter_next(struct feox_iter *iter, struct feox_item *ret_item)
+/*
+ * Fill item, which has the key to be taken next, from the hash index: 0, -ENOENT: it is dead,
+ * -EAGAIN, -EIO.
+ */
+static int look_up(struct feox_iter *iter, struct feox_item *item)
 {
-	struct feox_item item;
-	const uint8_t *key;
-	size_t size;
-	int more;
+	struct fx_record *record;
+	int result = -ENOENT;
+	uint64_t hash;
 
-	if (!iter->left)
-		return 0;
-	while ((more = next_key(iter, &key, &size)) == 1) {
-		int err = resolve(iter, key, size, &item);
+	if (iter->value.pin)
+		feox_value_release(iter->store, &iter->value);
+	fx_epoch_enter();
+	ask_ahead(iter);
+	hash = iter->hashes[iter->taken % FX_ITER_AHEAD];
+	record = fx_find_live(iter->store, hash, item->key, item->key_size);
+	if (record && (iter->flags & FEOX_ITER_KEYS_ONLY)) {
+		iter->plain += !record->expiry_ns;
+		result = 0;
+	} else if (record) {
+		item->value_size = record->value_size;
+		item->version = record->version;
+		item->expiry_ns = record->expiry_ns;
+		result = iter->flags & FEOX_ITER_STAT ? 0 : copy_value(iter, record, item);
+	}
+	fx_epoch_leave();
+	return result == 1 ? pin_value(iter, hash, item) : result;
+}
 
-		if (err == -ENOENT)
-			continue;
-		if (err == -EAGAIN)
-			iter->taken--; /* this key again at the next call */
+/* ---- Next, seek --------------------------------------------------------------------------------
+ */
+
+/* Take the next key of the batch, which has one: 1, -ENOENT: it is dead, -EAGAIN, -EIO. */
+static inline int take(struct feox_iter *iter, struct feox_item *ret_item)
+{
+	const struct fx_key_ref *ref = &iter->batch.refs[iter->taken];
+	struct feox_item item = {.key = iter->batch.keys + ref->offset, .key_size = ref->size};
+	int err;
+
+	if (is_looked_up(iter, ref)) {
+		err = look_up(iter, &item);
+		if (err != -EAGAIN) /* else this key again at the next call */
+			iter->taken++;
 		if (err)
 			return err;
-		if (iter->left != UINT64_MAX)
-			iter->left--;
-		*ret_item = item;
-		return 1;
+	} else {
+		iter->taken++;
 	}
-	return more;
+	iter->left--;
+	*ret_item = item;
+	return 1;
+}
+
+int fx_iter_next(struct feox_iter *iter, struct feox_item *ret_item)
+{
+	int result;
+
+	while (iter->left) {
+		if (iter->taken < iter->inside) {
+			result = take(iter, ret_item);
+			if (result != -ENOENT)
+				return result;
+			continue;
+		}
+		if (iter->inside < iter->batch.count || iter->batch.end)
+			return 0;
+		result = fetch_next(iter);
+		if (result)
+			return result;
+	}
+	return 0;
 }
 
 FEOX_API int feox_iter_next(struct feox_iter *iter, struct feox_item *ret_item)
@@ -307,26 +353,56 @@ FEOX_API int feox_iter_next(struct feox_iter *iter, struct feox_item *ret_item)
 	return more;
 }
 
+/* Go on within the batch, when key is between the next one of it and the last. */
+static bool skip_to(struct feox_iter *iter, const void *key, size_t key_size)
+{
+	const struct fx_key_batch *batch = &iter->batch;
+	size_t low = iter->taken, n = iter->inside - iter->taken;
+
+	if (!n ||
+	    fx_iter_compare(iter, batch->keys + batch->refs[low].offset, batch->refs[low].size, key,
+			    key_size) > 0 ||
+	    fx_iter_compare(iter, batch->keys + batch->refs[low + n - 1].offset,
+			    batch->refs[low + n - 1].size, key, key_size) < 0)
+		return false;
+	while (n) {
+		const struct fx_key_ref *middle = &batch->refs[low + n / 2];
+
+		if (fx_iter_compare(iter, batch->keys + middle->offset, middle->size, key,
+				    key_size) < 0) {
+			low += n / 2 + 1;
+			n -= n / 2 + 1;
+		} else {
+			n /= 2;
+		}
+	}
+	iter->taken = low;
+	iter->hashed = FX_MAX(iter->hashed, low);
+	iter->asked = FX_MAX(iter->asked, low);
+	iter->asked_again = FX_MAX(iter->asked_again, low);
+	return true;
+}
+
 FEOX_API int feox_iter_seek(struct feox_iter *iter, const void *key, size_t key_size)
 {
-	const struct bound *start;
+	const struct fx_bound *start;
 	bool inclusive = true;
-	int err;
 
 	if (!iter || (!key && key_size) || key_size > FEOX_KEY_MAX)
 		return -EINVAL;
-	start = iter->reverse ? &iter->high : &iter->low;
-	if (!inside(start, key, key_size, !iter->reverse)) { /* never outside of the range */
+	if (!key)
+		key = "";
+	start = fx_iter_start(iter);
+	if (fx_iter_is_before(iter, key, key_size)) { /* never outside of the range */
 		key = start->key;
 		key_size = start->size;
 		inclusive = start->inclusive;
+	} else if (skip_to(iter, key, key_size)) {
+		return 0;
 	}
-	err = position_set(iter, key, key_size, inclusive);
-	if (err)
-		return err;
-	iter->batch.count = 0;
-	iter->batch.end = false;
-	iter->taken = 0;
-	iter->batch.max = BATCH_FIRST;
-	return 0;
+	if (!iter->left)
+		return 0;
+	settle(iter);
+	iter->next_max = FX_MIN(iter->next_max, FX_ITER_FIRST);
+	return fetch(iter, key, key_size, inclusive);
 }

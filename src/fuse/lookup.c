@@ -47,7 +47,7 @@ size_t fx_prefix_end(uint8_t *data, size_t size)
 int fx_any_below(struct fx_fs *fs, const uint8_t *base, size_t base_size, bool below_marker,
 		 unsigned int nowait, uint64_t *ret_expiry_ns, uint64_t *ret_version)
 {
-	struct feox_iter_options options = {.flags = FEOX_ITER_KEYS_ONLY | nowait,
+	struct feox_iter_options options = {.flags = FEOX_ITER_STAT | nowait,
 					    .prefix = base,
 					    .prefix_size = base_size,
 					    .limit = 1};

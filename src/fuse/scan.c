@@ -358,9 +358,8 @@ static int count_directories(struct fx_fs *fs, struct feox_iter *iter, const str
 int fx_scan_count_directories(struct fx_fs *fs, const struct fx_key *base, bool partial,
 			      unsigned int nowait, nlink_t *ret_nlink, uint64_t *ret_expiry_ns)
 {
-	struct feox_iter_options options = {.flags = FEOX_ITER_KEYS_ONLY | nowait,
-					    .prefix = base->data,
-					    .prefix_size = base->size};
+	struct feox_iter_options options = {
+		.flags = FEOX_ITER_STAT | nowait, .prefix = base->data, .prefix_size = base->size};
 	struct feox_iter *iter;
 	int rc;
 
