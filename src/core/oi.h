@@ -85,7 +85,7 @@
 #define FX_OI_LONG	     255u /* entry.size: the heap has a pointer to the key */
 #define FX_OI_LEAF_LINES     12u  /* cache lines of a leaf of usual size, to prefetch */
 
-/* Where writers can be stopped by tests. */
+/* Where threads can be stopped by tests: writers, up to END, and scans. */
 enum fx_oi_pause {
 	FX_OI_PAUSE_LOCKED = FX_PAUSE_ORDERED_INDEX, /* the leaf, nothing done yet */
 	FX_OI_PAUSE_WRITTEN,			     /* a slot, not linked yet */
@@ -102,7 +102,8 @@ enum fx_oi_pause {
 	FX_OI_PAUSE_JOINED,  /* the same of inner nodes */
 	FX_OI_PAUSE_LOWERED, /* the root goes, not published */
 	FX_OI_PAUSE_CHECKED, /* a check bit is set, the key's word not changed yet */
-	FX_OI_PAUSE_END
+	FX_OI_PAUSE_END,
+	FX_OI_PAUSE_SCAN /* a scan is at the end of a level-1 node: what it sees may be old */
 };
 
 enum fx_oi_lock_state {
@@ -239,191 +240,6 @@ static inline void fx_oi_unlock(_Atomic uint32_t *lock)
 
 /* Wait a moment for the holder of a lock, outside of the section, which is left and entered. */
 void fx_oi_wait(unsigned int *turns);
-
-/* ---- Leaves: oi_leaf.c ------------------------------------------------------------------------
- */
-
-static inline uint8_t *fx_oi_heap(const struct fx_oi_leaf *leaf)
-{
-	return (uint8_t *)(leaf->entries + leaf->capacity + 1);
-}
-
-static inline uint8_t fx_oi_next(const struct fx_oi_leaf *leaf, unsigned int slot)
-{
-	return atomic_load_explicit(&leaf->entries[slot].next, memory_order_acquire);
-}
-
-static inline void fx_oi_prefetch_leaf(const struct fx_oi_leaf *leaf)
-{
-	for (size_t line = 0; line < FX_OI_LEAF_LINES; line++)
-		__builtin_prefetch((const char *)leaf + 64 * line);
-}
-
-/* The key of a slot of size FX_OI_LONG. */
-static inline struct fx_oi_long *fx_oi_whole(const struct fx_oi_leaf *leaf,
-					     const struct fx_oi_entry *entry)
-{
-	struct fx_oi_long *whole;
-
-	memcpy(&whole, fx_oi_heap(leaf) + entry->offset, sizeof(whole));
-	return whole;
-}
-
-static inline struct fx_oi_probe fx_oi_probe(const struct fx_oi_leaf *leaf, struct fx_oi_key key)
-{
-	const uint8_t *suffix = key.bytes + leaf->prefix_size;
-	size_t size = key.size - leaf->prefix_size;
-
-	return (struct fx_oi_probe){suffix, size, fx_oi_head(suffix, size)};
-}
-
-/* Bytes of a suffix of this size that are in the heap. */
-static inline size_t fx_oi_tail_size(size_t suffix_size)
-{
-	return suffix_size > sizeof(uint32_t) ? suffix_size - sizeof(uint32_t) : 0;
-}
-
-/* The order of slot's key and probe's: <0, 0, >0. */
-int fx_oi_compare(const struct fx_oi_leaf *leaf, unsigned int slot,
-		  const struct fx_oi_probe *probe);
-
-/* Readers, and writers under the lock (who may start at the newest slot). Wait-free. */
-struct fx_oi_place fx_oi_find(const struct fx_oi_leaf *leaf, const struct fx_oi_probe *probe,
-			      bool locked);
-
-/*
- * Add key behind place->before. whole: the key once more when its suffix is too large for the leaf,
- * the leaf's from now on. False: no room. Under the lock.
- */
-bool fx_oi_append(struct fx_oi_leaf *leaf, const struct fx_oi_place *place,
-		  const struct fx_oi_probe *probe, struct fx_oi_long *whole);
-
-/* Take out the slot at place->at. Under the lock. */
-void fx_oi_unlink(struct fx_oi_leaf *leaf, const struct fx_oi_place *place);
-
-/* Under the lock. */
-void fx_oi_set_check(struct fx_oi_leaf *leaf, unsigned int slot);
-
-/* A slot's whole key into buffer; its size, which is at most FX_ORDERED_KEY_MAX. */
-size_t fx_oi_slot_key(const struct fx_oi_leaf *leaf, unsigned int slot, uint8_t *buffer);
-size_t fx_oi_slot_key_size(const struct fx_oi_leaf *leaf, unsigned int slot);
-
-/* Write a slot's key into an unseen leaf, or a slot not yet linked. There is room. */
-void fx_oi_write_slot(struct fx_oi_leaf *leaf, unsigned int slot, const struct fx_oi_probe *probe,
-		      struct fx_oi_long *whole);
-
-/* ---- Leaves: oi_build.c -----------------------------------------------------------------------
- */
-
-/* Write the items of a locked leaf in order to items, at most FX_OI_SLOTS_MAX; how many. */
-unsigned int fx_oi_leaf_items(const struct fx_oi_leaf *leaf, struct fx_oi_item *items);
-
-/*
- * A new leaf for the range [low, high) of count items in order, with slack free slots as far as
- * possible. -ENOMEM; -E2BIG: a suffix is too large (merges only). Long keys go over when the old
- * leaf is retired.
- */
-int fx_oi_leaf_new(struct fx_ordered_index *index, const struct fx_oi_fence *low,
-		   const struct fx_oi_fence *high, const struct fx_oi_item *items,
-		   unsigned int count, unsigned int slack, struct fx_oi_leaf **ret_leaf);
-
-unsigned int fx_oi_slack(unsigned int count);
-
-/* A leaf that nobody has seen, without its keys; NULL is allowed. */
-void fx_oi_leaf_free(struct fx_ordered_index *index, struct fx_oi_leaf *leaf);
-
-/* A locked leaf is no longer in the tree: mark and retire it, with its dead long keys. */
-void fx_oi_leaf_retire(struct fx_ordered_index *index, struct fx_oi_leaf *leaf, bool frees_low);
-
-/* NULL: no memory. */
-struct fx_oi_long *fx_oi_long_new(struct fx_ordered_index *index, struct fx_oi_key key);
-/* Free one that no leaf has; NULL is allowed. */
-void fx_oi_long_drop(struct fx_ordered_index *index, struct fx_oi_long *whole);
-
-/* ---- Inner nodes: oi_inner.c ------------------------------------------------------------------
- */
-
-static inline uint64_t *fx_oi_heads(const struct fx_oi_inner *node)
-{
-	return (uint64_t *)node->cells;
-}
-
-static inline const struct fx_oi_fence **fx_oi_fences(const struct fx_oi_inner *node)
-{
-	return (const struct fx_oi_fence **)(node->cells + node->count);
-}
-
-static inline void *_Atomic *fx_oi_children(const struct fx_oi_inner *node)
-{
-	return (void *_Atomic *)(node->cells + 2 * (size_t)node->count);
-}
-
-static inline void *fx_oi_child(const struct fx_oi_inner *node, unsigned int i)
-{
-	/* Acquire: pairs with fx_oi_child_set() and the root's store; the child is whole. */
-	return atomic_load_explicit(&fx_oi_children(node)[i], memory_order_acquire);
-}
-
-/* Under the node's lock. */
-static inline void fx_oi_child_set(struct fx_oi_inner *node, unsigned int i, void *child)
-{
-	atomic_store_explicit(&fx_oi_children(node)[i], child, memory_order_release);
-}
-
-static inline struct fx_oi_inner *fx_oi_root(const struct fx_ordered_index *index)
-{
-	return atomic_load_explicit(&index->root, memory_order_acquire);
-}
-
-/* The child on key's way; with before, on the way to the keys just less than it. */
-unsigned int fx_oi_inner_find(const struct fx_oi_inner *node, struct fx_oi_key key, bool before);
-
-static inline void fx_oi_prefetch_inner(const struct fx_oi_inner *node)
-{
-	for (size_t line = 0; line < 6; line++)
-		__builtin_prefetch((const char *)node + 64 * line);
-}
-
-static inline struct fx_oi_key fx_oi_fence_key(const struct fx_oi_fence *fence)
-{
-	return (struct fx_oi_key){fence->bytes, fence->size};
-}
-
-/* The node of this level on key's way, and the child; level is at most the root's. */
-struct fx_oi_inner *fx_oi_descend(const struct fx_ordered_index *index, struct fx_oi_key key,
-				  unsigned int level, unsigned int *ret_child);
-
-/* A fence between the keys a < b. NULL: no memory. */
-struct fx_oi_fence *fx_oi_fence_new(struct fx_ordered_index *index, struct fx_oi_key a,
-				    struct fx_oi_key b);
-/* Free one that no node has; NULL is allowed. */
-void fx_oi_fence_drop(struct fx_ordered_index *index, const struct fx_oi_fence *fence);
-static inline size_t fx_oi_fence_bytes(const struct fx_oi_fence *fence)
-{
-	return sizeof(*fence) + fence->size;
-}
-
-/* Bytes that two fences share; 0 when one is NULL. */
-uint16_t fx_oi_shared(const struct fx_oi_fence *a, const struct fx_oi_fence *b);
-
-/* What a locked node holds. */
-void fx_oi_image_load(struct fx_oi_image *image, const struct fx_oi_inner *node);
-/* Child at becomes left, fence, right. */
-void fx_oi_image_split(struct fx_oi_image *image, unsigned int at, void *left,
-		       const struct fx_oi_fence *fence, void *right);
-/* Children at and at + 1 become child; the fence between them goes. */
-void fx_oi_image_join(struct fx_oi_image *image, unsigned int at, void *child);
-/* Append what node holds behind fence. */
-void fx_oi_image_add(struct fx_oi_image *image, const struct fx_oi_fence *fence,
-		     const struct fx_oi_inner *node);
-
-/* A node of count of the image's fences from first on, with the children around them. */
-struct fx_oi_inner *fx_oi_inner_new(struct fx_ordered_index *index, unsigned int level,
-				    const struct fx_oi_fence *low, const struct fx_oi_fence *high,
-				    const struct fx_oi_image *image, unsigned int first,
-				    unsigned int count);
-void fx_oi_inner_free(struct fx_ordered_index *index, struct fx_oi_inner *node);   /* unseen */
-void fx_oi_inner_retire(struct fx_ordered_index *index, struct fx_oi_inner *node); /* locked */
 
 /* Count memory; bytes may be negative. */
 static inline void fx_oi_count(struct fx_ordered_index *index, int64_t bytes)

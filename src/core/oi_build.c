@@ -8,7 +8,8 @@
  * Those of dead slots stay with the old leaf, where a search may still compare with them, and are
  * freed with it.
  */
-#include "oi.h"
+#include "oi_inner.h"
+#include "oi_leaf.h"
 
 #include <errno.h>
 

@@ -15,7 +15,8 @@
  * Everything is built before the one store (N5). On the way up the locks of the nodes that are
  * replaced are kept; a failure frees what was built and unlocks them, and nothing has happened.
  */
-#include "oi.h"
+#include "oi_inner.h"
+#include "oi_leaf.h"
 
 #include <errno.h>
 

@@ -7,7 +7,7 @@
  * with those that the node's range does not vouch for: below one directory, or in a root of keys
  * that all begin alike, heads would say nothing without that.
  */
-#include "oi.h"
+#include "oi_inner.h"
 
 /* ---- Fences -----------------------------------------------------------------------------------
  */
@@ -64,26 +64,44 @@ static int compare_prefix(const struct fx_oi_inner *node, struct fx_oi_key key)
 	return c || n == end ? c : -1;
 }
 
-unsigned int fx_oi_inner_find(const struct fx_oi_inner *node, struct fx_oi_key key, bool before)
+/* How many heads are below this one. Without branches that depend on keys. */
+static unsigned int heads_below(const struct fx_oi_inner *node, uint64_t head)
 {
 	const uint64_t *heads = fx_oi_heads(node);
-	size_t prefix = node->prefix_size;
 	unsigned int low = 0, n = node->count;
+
+	if (!n)
+		return 0;
+	while (n > 1) {
+		unsigned int half = n / 2;
+
+		low += heads[low + half - 1] < head ? half : 0;
+		n -= half;
+	}
+	return low + (heads[low] < head);
+}
+
+unsigned int fx_oi_inner_find(const struct fx_oi_inner *node, struct fx_oi_key key, bool before)
+{
+	size_t prefix = node->prefix_size;
+	unsigned int low, n;
 	uint64_t head;
 
 	if (prefix > node->range_size) {
 		int c = compare_prefix(node, key);
 
 		if (c)
-			return c < 0 ? 0 : n;
+			return c < 0 ? 0 : node->count;
 	}
 	head = fx_oi_head8(key.bytes + prefix, key.size - prefix);
+	low = heads_below(node, head);
+	if (low == node->count || fx_oi_heads(node)[low] != head)
+		return low;
+	n = (head == UINT64_MAX ? node->count : heads_below(node, head + 1)) - low;
 	while (n) {
 		unsigned int middle = low + n / 2;
 
-		if (heads[middle] < head ||
-		    (heads[middle] == head &&
-		     fence_is_left(fx_oi_fences(node)[middle], key, prefix, before))) {
+		if (fence_is_left(fx_oi_fences(node)[middle], key, prefix, before)) {
 			low = middle + 1;
 			n -= n / 2 + 1;
 		} else {

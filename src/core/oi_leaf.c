@@ -6,25 +6,10 @@
  * the chain over what was appended behind it: at most a leaf's free slots. A writer may begin at
  * the newest slot instead, when that is nearer: ascending keys then cost one step.
  */
-#include "oi.h"
+#include "oi_leaf.h"
 
 /* ---- Keys -------------------------------------------------------------------------------------
  */
-
-/* What follows an entry's head, and the size of the suffix as a whole. */
-static const uint8_t *tail_of(const struct fx_oi_leaf *leaf, const struct fx_oi_entry *entry,
-			      size_t *ret_size)
-{
-	const struct fx_oi_long *whole;
-
-	if (entry->size != FX_OI_LONG) {
-		*ret_size = entry->size;
-		return fx_oi_heap(leaf) + entry->offset;
-	}
-	whole = fx_oi_whole(leaf, entry);
-	*ret_size = whole->size - leaf->prefix_size;
-	return whole->bytes + leaf->prefix_size + sizeof(entry->head);
-}
 
 static int compare_tails(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
@@ -43,31 +28,8 @@ int fx_oi_compare(const struct fx_oi_leaf *leaf, unsigned int slot, const struct
 
 	if (entry->head != probe->head)
 		return entry->head < probe->head ? -1 : 1;
-	tail = tail_of(leaf, entry, &size);
+	tail = fx_oi_tail(leaf, entry, &size);
 	return compare_tails(tail, size, probe->suffix + sizeof(probe->head), probe->size);
-}
-
-size_t fx_oi_slot_key_size(const struct fx_oi_leaf *leaf, unsigned int slot)
-{
-	size_t size;
-
-	tail_of(leaf, &leaf->entries[slot], &size);
-	return leaf->prefix_size + size;
-}
-
-size_t fx_oi_slot_key(const struct fx_oi_leaf *leaf, unsigned int slot, uint8_t *buffer)
-{
-	const struct fx_oi_entry *entry = &leaf->entries[slot];
-	uint32_t head = htobe32(entry->head);
-	size_t size, prefix = leaf->prefix_size;
-	const uint8_t *tail = tail_of(leaf, entry, &size);
-
-	if (prefix)
-		fx_oi_copy(buffer, leaf->low->bytes, prefix);
-	buffer += prefix;
-	fx_oi_copy(buffer, (const uint8_t *)&head, size < sizeof(head) ? size : sizeof(head));
-	fx_oi_copy(buffer + sizeof(head), tail, fx_oi_tail_size(size));
-	return prefix + size;
 }
 
 /* Is slot a's key greater than slot b's? */
@@ -79,25 +41,43 @@ static bool is_greater(const struct fx_oi_leaf *leaf, unsigned int a, unsigned i
 
 	if (x->head != y->head)
 		return x->head > y->head;
-	x_tail = tail_of(leaf, x, &x_size);
-	y_tail = tail_of(leaf, y, &y_size);
+	x_tail = fx_oi_tail(leaf, x, &x_size);
+	y_tail = fx_oi_tail(leaf, y, &y_size);
 	return compare_tails(x_tail, x_size, y_tail, y_size) > 0;
 }
 
 /* ---- Search -----------------------------------------------------------------------------------
  */
 
+/* How many of the sorted slots have a head below this one. Without branches that depend on keys. */
+static unsigned int heads_below(const struct fx_oi_leaf *leaf, uint32_t head)
+{
+	const struct fx_oi_entry *entries = leaf->entries + 1;
+	unsigned int low = 0, n = leaf->sorted;
+
+	if (!n)
+		return 0;
+	while (n > 1) {
+		unsigned int half = n / 2;
+
+		low += entries[low + half - 1].head < head ? half : 0;
+		n -= half;
+	}
+	return low + (entries[low].head < head);
+}
+
 /* The last sorted slot, dead or alive, whose key is less than probe's; 0: none. */
 static unsigned int bisect(const struct fx_oi_leaf *leaf, const struct fx_oi_probe *probe)
 {
-	unsigned int low = 0, n = leaf->sorted;
+	unsigned int low = heads_below(leaf, probe->head), n;
 
+	if (low == leaf->sorted || leaf->entries[low + 1].head != probe->head)
+		return low;
+	n = (probe->head == UINT32_MAX ? leaf->sorted : heads_below(leaf, probe->head + 1)) - low;
 	while (n) {
 		unsigned int middle = low + n / 2 + 1;
-		uint32_t head = leaf->entries[middle].head;
 
-		if (head < probe->head ||
-		    (head == probe->head && fx_oi_compare(leaf, middle, probe) < 0)) {
+		if (fx_oi_compare(leaf, middle, probe) < 0) {
 			low = middle;
 			n -= n / 2 + 1;
 		} else {

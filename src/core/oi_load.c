@@ -3,7 +3,8 @@
  * oi_load.c - a tree from sorted keys, level by level from the bottom up, and the end of a tree.
  * Nobody else is there.
  */
-#include "oi.h"
+#include "oi_inner.h"
+#include "oi_leaf.h"
 
 #include <errno.h>
 #include <stdlib.h>

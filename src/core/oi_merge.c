@@ -8,7 +8,8 @@
  * two, of their parent, and of its parent, all only tried: whoever finds one taken, or no memory,
  * leaves things as they are, and the next key removed there tries again.
  */
-#include "oi.h"
+#include "oi_inner.h"
+#include "oi_leaf.h"
 
 /* Two children of a node, and what replaces all three. */
 struct merge {

@@ -3,7 +3,8 @@
  * oi_scan.c - batches of keys, forward and in reverse. Nothing here stores into the tree, locks or
  * looks twice; why that is right is said in oi.h.
  */
-#include "oi.h"
+#include "oi_inner.h"
+#include "oi_leaf.h"
 
 #define PREFETCH_ABOVE 16u /* keys still wanted: then the next leaf is */
 
@@ -62,23 +63,23 @@ static void descend_edge(const struct fx_ordered_index *index, struct position *
 }
 
 /* Copy slot's key out. False: the batch is full. */
-static bool give(const struct fx_oi_leaf *leaf, unsigned int slot, size_t max,
-		 struct fx_key_batch *batch)
+static inline bool give(const struct fx_oi_leaf *leaf, unsigned int slot,
+			struct fx_key_batch *batch)
 {
-	size_t size = fx_oi_slot_key_size(leaf, slot);
-	uint64_t check;
+	size_t size = fx_oi_slot_key_size(leaf, slot), used = batch->used;
+	struct fx_key_ref *ref = &batch->refs[batch->count];
 
-	if (batch->count == max || size > batch->capacity - batch->used) {
+	if (batch->count == batch->max || size > batch->capacity - used) {
 		batch->wanted = size;
 		return false;
 	}
+	fx_oi_slot_key(leaf, slot, batch->keys + used);
+	ref->offset = (uint32_t)used;
+	ref->size = (uint16_t)size;
 	/* Acquire: pairs with the store in settle; and the bit is not older than the slot. */
-	check = atomic_load_explicit(&leaf->check, memory_order_acquire);
-	fx_oi_slot_key(leaf, slot, batch->keys + batch->used);
-	batch->refs[batch->count++] = (struct fx_key_ref){.offset = (uint32_t)batch->used,
-							  .size = (uint16_t)size,
-							  .check = check >> slot & 1};
-	batch->used += size;
+	ref->check = atomic_load_explicit(&leaf->check, memory_order_acquire) >> slot & 1;
+	batch->count++;
+	batch->used = used + size;
 	return true;
 }
 
@@ -108,6 +109,7 @@ static bool next_leaf(const struct fx_ordered_index *index, struct position *p,
 	}
 	if (!high)
 		return false;
+	FX_PAUSE(FX_OI_PAUSE_SCAN);
 	/* By now a leaf may begin left of high: what is before it has been given. */
 	descend(index, p, fx_oi_fence_key(high), false);
 	*ret_slot = first_slot(p->leaf, fx_oi_fence_key(high), true);
@@ -115,7 +117,7 @@ static bool next_leaf(const struct fx_ordered_index *index, struct position *p,
 }
 
 static void scan_forward(const struct fx_ordered_index *index, const struct fx_oi_key *from,
-			 bool inclusive, size_t max, struct fx_key_batch *batch)
+			 bool inclusive, struct fx_key_batch *batch)
 {
 	struct position p;
 	unsigned int slot;
@@ -128,10 +130,10 @@ static void scan_forward(const struct fx_ordered_index *index, const struct fx_o
 		slot = fx_oi_next(p.leaf, 0);
 	}
 	do {
-		if (p.child < p.node->count && max - batch->count > PREFETCH_ABOVE)
+		if (p.child < p.node->count && batch->max - batch->count > PREFETCH_ABOVE)
 			prefetch(p.node, p.child + 1);
 		for (; slot; slot = fx_oi_next(p.leaf, slot))
-			if (!give(p.leaf, slot, max, batch))
+			if (!give(p.leaf, slot, batch))
 				return;
 	} while (next_leaf(index, &p, &slot));
 	batch->end = true;
@@ -174,6 +176,7 @@ static bool previous_leaf(const struct fx_ordered_index *index, struct position 
 	}
 	if (!low)
 		return false;
+	FX_PAUSE(FX_OI_PAUSE_SCAN);
 	/* By now a leaf may reach over low: what is from it on has been given. */
 	key = fx_oi_fence_key(low);
 	descend(index, p, key, true);
@@ -182,7 +185,7 @@ static bool previous_leaf(const struct fx_ordered_index *index, struct position 
 }
 
 static void scan_reverse(const struct fx_ordered_index *index, const struct fx_oi_key *from,
-			 bool inclusive, size_t max, struct fx_key_batch *batch)
+			 bool inclusive, struct fx_key_batch *batch)
 {
 	uint8_t slots[FX_OI_SLOTS_MAX];
 	struct position p;
@@ -194,10 +197,10 @@ static void scan_reverse(const struct fx_ordered_index *index, const struct fx_o
 		descend_edge(index, &p, true);
 	n = slots_before(p.leaf, from, inclusive, slots);
 	do {
-		if (p.child && max - batch->count > PREFETCH_ABOVE)
+		if (p.child && batch->max - batch->count > PREFETCH_ABOVE)
 			prefetch(p.node, p.child - 1);
 		while (n)
-			if (!give(p.leaf, slots[--n], max, batch))
+			if (!give(p.leaf, slots[--n], batch))
 				return;
 	} while (previous_leaf(index, &p, slots, &n));
 	batch->end = true;
@@ -213,8 +216,8 @@ void fx_ordered_index_scan(struct fx_ordered_index *index, const void *from, siz
 	batch->end = false;
 	fx_epoch_enter();
 	if (reverse)
-		scan_reverse(index, from ? &key : NULL, inclusive, batch->max, batch);
+		scan_reverse(index, from ? &key : NULL, inclusive, batch);
 	else
-		scan_forward(index, from ? &key : NULL, inclusive, batch->max, batch);
+		scan_forward(index, from ? &key : NULL, inclusive, batch);
 	fx_epoch_leave();
 }

@@ -3,7 +3,8 @@
  * ordered_index.c - the calls that change one key. The structure, its invariants, and why readers
  * need nothing but loads: oi.h.
  */
-#include "oi.h"
+#include "oi_inner.h"
+#include "oi_leaf.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -102,15 +103,48 @@ void fx_oi_wait(unsigned int *turns)
 /* ---- One key ----------------------------------------------------------------------------------
  */
 
-/* The leaf of key, locked, in a section; NULL: somebody has it. */
-static struct fx_oi_leaf *try_lock_leaf(const struct fx_ordered_index *index, struct fx_oi_key key)
+static struct fx_oi_leaf *find_leaf(const struct fx_ordered_index *index, struct fx_oi_key key)
 {
 	unsigned int child;
 	const struct fx_oi_inner *node = fx_oi_descend(index, key, 1, &child);
 	struct fx_oi_leaf *leaf = fx_oi_child(node, child);
 
 	fx_oi_prefetch_leaf(leaf);
+	return leaf;
+}
+
+/* The leaf of key, locked, in a section; NULL: somebody has it. */
+static struct fx_oi_leaf *try_lock_leaf(const struct fx_ordered_index *index, struct fx_oi_key key)
+{
+	struct fx_oi_leaf *leaf = find_leaf(index, key);
+
 	return fx_oi_try_lock(&leaf->lock) ? leaf : NULL;
+}
+
+void fx_ordered_index_locate(struct fx_ordered_index *index, const void *key, size_t key_size,
+			     struct fx_order_hint *ret_hint)
+{
+	ret_hint->leaf = find_leaf(index, (struct fx_oi_key){key, key_size});
+}
+
+/*
+ * The same, trying for a moment: what is held is given back soon, unless its holder was preempted.
+ * The leaf of a hint is gone, or still the key's: its range never changes.
+ */
+static struct fx_oi_leaf *try_lock_hinted(const struct fx_ordered_index *index,
+					  struct fx_oi_key key, const struct fx_order_hint *hint)
+{
+	struct fx_oi_leaf *leaf = hint->leaf;
+
+	if (leaf && fx_oi_try_lock(&leaf->lock))
+		return leaf;
+	for (unsigned int turn = 0; turn < TURNS_SPIN; turn++) {
+		leaf = try_lock_leaf(index, key);
+		if (leaf)
+			return leaf;
+		breathe();
+	}
+	return NULL;
 }
 
 /* The same, waiting: the section is left and entered meanwhile. */
@@ -125,17 +159,26 @@ static struct fx_oi_leaf *lock_leaf(const struct fx_ordered_index *index, struct
 	return leaf;
 }
 
+/* Is key there? Then it has its check bit. Else place is where it belongs. */
+static bool is_there(struct fx_oi_leaf *leaf, const struct fx_oi_probe *probe,
+		     struct fx_oi_place *ret_place)
+{
+	*ret_place = fx_oi_find(leaf, probe, true);
+	if (ret_place->found)
+		fx_oi_set_check(leaf, ret_place->at);
+	return ret_place->found;
+}
+
 /* Add key to its locked leaf, and unlock that. */
 static int insert_locked(struct fx_ordered_index *index, struct fx_oi_leaf *leaf,
 			 struct fx_oi_key key)
 {
 	struct fx_oi_probe probe = fx_oi_probe(leaf, key);
-	struct fx_oi_place place = fx_oi_find(leaf, &probe, true);
 	struct fx_oi_long *whole = NULL;
+	struct fx_oi_place place;
 	int err = 0;
 
-	if (place.found) {
-		fx_oi_set_check(leaf, place.at);
+	if (is_there(leaf, &probe, &place)) {
 		fx_oi_unlock(&leaf->lock);
 		return 0;
 	}
@@ -151,6 +194,24 @@ static int insert_locked(struct fx_ordered_index *index, struct fx_oi_leaf *leaf
 	if (err)
 		fx_oi_long_drop(index, whole);
 	return err;
+}
+
+int fx_ordered_index_try_insert(struct fx_ordered_index *index, const void *key, size_t key_size,
+				const struct fx_order_hint *hint)
+{
+	struct fx_oi_key k = {key, key_size};
+	struct fx_oi_leaf *leaf = try_lock_hinted(index, k, hint);
+	struct fx_oi_probe probe;
+	struct fx_oi_place place;
+	bool added;
+
+	if (!leaf)
+		return -EAGAIN;
+	probe = fx_oi_probe(leaf, k);
+	added = is_there(leaf, &probe, &place) ||
+		(probe.size <= FX_OI_INLINE_MAX && fx_oi_append(leaf, &place, &probe, NULL));
+	fx_oi_unlock(&leaf->lock);
+	return added ? 0 : -EAGAIN;
 }
 
 int fx_ordered_index_insert(struct fx_ordered_index *index, const void *key, size_t key_size)
@@ -192,19 +253,15 @@ bool fx_ordered_index_remove(struct fx_ordered_index *index, const void *key, si
  */
 
 int fx_ordered_index_lock(struct fx_ordered_index *index, const void *key, size_t key_size,
-			  struct fx_order_lock *ret_lock)
+			  const struct fx_order_hint *hint, struct fx_order_lock *ret_lock)
 {
 	struct fx_oi_key k = {key, key_size};
+	struct fx_oi_leaf *leaf = try_lock_hinted(index, k, hint);
 	struct fx_oi_place place;
 	struct fx_oi_probe probe;
-	struct fx_oi_leaf *leaf;
 
-	/* What is held is given back soon, unless its holder was preempted; or it is gone. */
-	for (unsigned int turn = 0; !(leaf = try_lock_leaf(index, k)); turn++) {
-		if (turn == TURNS_SPIN)
-			return -EAGAIN;
-		breathe();
-	}
+	if (!leaf)
+		return -EAGAIN;
 	probe = fx_oi_probe(leaf, k);
 	place = fx_oi_find(leaf, &probe, true);
 	if (!place.found) {

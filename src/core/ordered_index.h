@@ -18,7 +18,7 @@
  *
  * Progress
  *   scan             only loads: it never locks, spins or retries, wherever a writer has stopped;
- *   lock, settle     try for the leaf a moment, and say so or leave it;
+ *   lock, settle, try_insert   try for the leaf a moment, and say so or leave it;
  *   insert, remove   wait for writers that have the leaf, or when its shape changes a node above
  * it. They enter a section of their own, and leave it while they wait: who calls them inside of one
  * makes memory wait, too.
@@ -52,6 +52,22 @@ int fx_ordered_index_insert(struct fx_ordered_index *index, const void *key, siz
 bool fx_ordered_index_remove(struct fx_ordered_index *index, const void *key, size_t key_size,
 			     bool (*dead)(void *ctx), void *ctx);
 
+/* Where a key belongs; stays good until the section is left. Zeroed: not known. */
+struct fx_order_hint {
+	void *leaf;
+};
+
+/* Find out, and let the leaf come from memory: for calls that follow in this section. */
+void fx_ordered_index_locate(struct fx_ordered_index *index, const void *key, size_t key_size,
+			     struct fx_order_hint *ret_hint);
+
+/*
+ * As insert, but inside a section, and only when nobody has the leaf and there is room in it:
+ * -EAGAIN otherwise, leave the section and insert.
+ */
+int fx_ordered_index_try_insert(struct fx_ordered_index *index, const void *key, size_t key_size,
+				const struct fx_order_hint *hint);
+
 /* The leaf of a key, held while the key's word changes. */
 struct fx_order_lock {
 	struct fx_ordered_index *index;
@@ -68,7 +84,7 @@ struct fx_order_lock {
  * is not there, so it lives no more.
  */
 int fx_ordered_index_lock(struct fx_ordered_index *index, const void *key, size_t key_size,
-			  struct fx_order_lock *ret_lock);
+			  const struct fx_order_hint *hint, struct fx_order_lock *ret_lock);
 void fx_ordered_index_unlock(struct fx_order_lock *lock);
 
 /* Drop the key, which has died under the lock, and unlock. */

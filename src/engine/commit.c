@@ -172,6 +172,9 @@ static int attempt(struct feox_store *store, struct fx_change *c)
 
 	if (fx_gate_blocks(store, c->key, c->key_size))
 		return fx_change_wait(c, FX_WAIT_GATE);
+	c->hint = (struct fx_order_hint){0};
+	if (c->deletes) /* its leaf may come from memory while the slot does */
+		fx_ordered_index_locate(store->order, c->key, c->key_size, &c->hint);
 	word = fx_hash_index_find(store->hash, c->hash, c->key, c->key_size, &slot);
 	switch (fx_word_state(word)) {
 	case FX_SLOT_LIVE:

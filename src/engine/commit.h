@@ -17,6 +17,7 @@ enum fx_engine_pause {
 	FX_PAUSE_INSERT = FX_PAUSE_ENGINE, /* before an empty slot is taken */
 	FX_PAUSE_PENDING,		   /* it is: the key is on its way into the order */
 	FX_PAUSE_ADDED,			   /* it is there, and not yet live */
+	FX_PAUSE_BETWEEN,		   /* the same, outside of sections */
 	FX_PAUSE_WINDOW,		   /* in the queue's window, before the compare-and-swap */
 	FX_PAUSE_PUBLISHED,		   /* after it, before the push */
 	FX_PAUSE_DELETED, /* the tombstone is there, and the key still in the order */
@@ -63,6 +64,7 @@ struct fx_change {
 	int (*build)(struct feox_store *store, struct fx_change *change, struct fx_record *old,
 		     struct fx_record **ret_record);
 	bool keep_version;	       /* the old record's version stays */
+	bool deletes;		       /* the key will leave the order */
 	const struct fx_record *sweep; /* only if the key still has this record, and it expired */
 
 	/* For build. */
@@ -76,6 +78,7 @@ struct fx_change {
 	size_t base_size;
 
 	/* While it runs. */
+	struct fx_order_hint hint; /* of this attempt's section */
 	struct fx_record *pending; /* placed as PENDING over was, not in the order yet */
 	fx_word was;
 	enum fx_wait wait;

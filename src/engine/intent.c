@@ -101,12 +101,13 @@ static fx_word intent_word(const struct entry *entry)
 /* LIVE or TOMB -> INTENT. A key that is plain is not, from now on: its leaf is held (C8). */
 static int place_over(struct run *run, const struct entry *entry, fx_slot *slot, fx_word word)
 {
+	struct fx_order_hint hint = {0};
 	struct fx_order_lock lock;
 	bool plain = fx_word_is_plain(word), won;
 
 	if (plain) {
 		int err = fx_ordered_index_lock(run->store->order, entry->key, entry->key_size,
-						&lock);
+						&hint, &lock);
 
 		if (err)
 			return err == -EAGAIN ? 1 : -EAGAIN;

@@ -5,8 +5,8 @@
  *
  * Over a live record it is one compare-and-swap. When the key is plain and will not be, its leaf is
  * held around that (C8); a delete drops the key from the order in the same breath. An insert places
- * a PENDING word, adds the key to the order outside of the section, for it may have to wait there,
- * and makes the word LIVE in another one.
+ * a PENDING word, adds the key to the order, and makes the word LIVE: at once, when the leaf is
+ * free and has room; else it leaves the section before it adds the key, and enters another.
  */
 #include "commit.h"
 
@@ -78,7 +78,7 @@ static enum fx_wait swap_held(struct feox_store *store, const struct fx_change *
 			      fx_word word, struct fx_record *record, bool *ret_won)
 {
 	struct fx_order_lock lock;
-	int err = fx_ordered_index_lock(store->order, c->key, c->key_size, &lock);
+	int err = fx_ordered_index_lock(store->order, c->key, c->key_size, &c->hint, &lock);
 
 	*ret_won = false;
 	if (err)
@@ -148,7 +148,6 @@ static int place_pending(struct feox_store *store, struct fx_change *c, fx_slot 
 		return err == -EEXIST ? fx_change_wait(c, FX_WAIT_NOT) : err;
 	}
 	FX_PAUSE(FX_PAUSE_PENDING);
-	c->pending = record;
 	c->was = word;
 	return 0;
 }
@@ -197,13 +196,42 @@ static void abandon(struct feox_store *store, const struct fx_change *c, struct 
 	}
 }
 
+/* The PENDING key is in the order: let it live. In a section. */
+static void finish(struct feox_store *store, struct fx_change *c, struct fx_record *record)
+{
+	struct fx_record *before = fx_word_record(c->was);
+
+	if (before && !store->persistent)
+		fx_record_retire(store, before);
+	make_live(store, c, record);
+	published(store, c, before, record);
+}
+
+static int publish_new(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_word word,
+		       struct fx_record *record)
+{
+	int err;
+
+	/* Its leaf may come from memory while the slot is taken. */
+	fx_ordered_index_locate(store->order, c->key, c->key_size, &c->hint);
+	err = place_pending(store, c, slot, word, record);
+	if (err)
+		return err;
+	if (fx_ordered_index_try_insert(store->order, c->key, c->key_size, &c->hint)) {
+		c->pending = record; /* it would have to wait, or to grow the leaf */
+		return 0;
+	}
+	FX_PAUSE(FX_PAUSE_ADDED);
+	finish(store, c, record);
+	return 0;
+}
+
 int fx_publish_finish(struct feox_store *store, struct fx_change *c)
 {
 	struct fx_record *record = c->pending;
-	struct fx_record *before = fx_word_record(c->was);
 	int err = fx_ordered_index_insert(store->order, c->key, c->key_size);
 
-	FX_PAUSE(FX_PAUSE_ADDED);
+	FX_PAUSE(FX_PAUSE_BETWEEN);
 	c->pending = NULL;
 	fx_epoch_enter();
 	/* The gate may have closed since the section of the attempt; it did not wait for us. */
@@ -213,10 +241,7 @@ int fx_publish_finish(struct feox_store *store, struct fx_change *c)
 		abandon(store, c, record);
 		return err;
 	}
-	if (before && !store->persistent)
-		fx_record_retire(store, before);
-	make_live(store, c, record);
-	published(store, c, before, record);
+	finish(store, c, record);
 	fx_epoch_leave();
 	return 0;
 }
@@ -226,5 +251,5 @@ int fx_publish(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_
 {
 	if (word && fx_word_state(word) == FX_SLOT_LIVE)
 		return publish_over(store, c, slot, word, record);
-	return place_pending(store, c, slot, word, record);
+	return publish_new(store, c, slot, word, record);
 }

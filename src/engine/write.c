@@ -198,6 +198,7 @@ FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_s
 	begin_ns = fx_timer_begin(fx_counters(store));
 	c.flags |= FEOX_REPLACE;
 	c.build = build_tombstone;
+	c.deletes = true;
 	err = fx_commit(store, &c);
 	if (err)
 		return err;
@@ -215,6 +216,7 @@ int fx_sweep_key(struct feox_store *store, struct fx_record *record)
 		return err;
 	c.sweep = record;
 	c.build = build_tombstone;
+	c.deletes = true;
 	err = fx_commit(store, &c);
 	if (!err)
 		fx_count(&fx_counters(store)->expiries, 1);

@@ -214,6 +214,57 @@ static void readers_go_on_with_a_file(void **state)
 	stop_every_change(f->store);
 }
 
+/* ---- What scans for keys know ---------------------------------------------------------------- */
+
+#define MANY 100u
+
+static void delete_many(struct feox_store *s)
+{
+	struct feox_batch *batch;
+	char key[8];
+
+	feox_batch_create(s, &batch);
+	for (unsigned int i = 0; i < MANY; i += 2) {
+		snprintf(key, sizeof(key), "%02u", i % MANY);
+		feox_batch_delete(batch, key, 2, NULL);
+	}
+	assert_int_equal(feox_batch_commit(batch, 0, NULL), 0);
+	feox_batch_free(batch);
+}
+
+/* A batch decides for scans, too, that have not had to look at its keys for long. */
+static void scans_believe_a_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct victim v = {.change = delete_many};
+	pthread_t thread;
+	char key[8];
+
+	open_memory_store(f);
+	v.store = f->store;
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(key, sizeof(key), "%02u", i % MANY);
+		put(f->store, key, "v");
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(count_keys(f->store, FEOX_ITER_KEYS_ONLY), MANY);
+	assert_true(stop_in(&v, &thread, FX_PAUSE_BUILT));
+	assert_int_equal(count_keys(f->store, FEOX_ITER_KEYS_ONLY), MANY);
+	go_on(thread);
+	assert_int_equal(count_keys(f->store, FEOX_ITER_KEYS_ONLY), MANY / 2);
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(key, sizeof(key), "%02u", i % MANY);
+		put(f->store, key, "v");
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(count_keys(f->store, FEOX_ITER_KEYS_ONLY), MANY);
+	v.ended = false;
+	assert_true(stop_in(&v, &thread, FX_PAUSE_DECIDED));
+	assert_int_equal(count_keys(f->store, FEOX_ITER_KEYS_ONLY), MANY / 2);
+	go_on(thread);
+	assert_int_equal(count_keys(f->store, FEOX_ITER_KEYS_ONLY), MANY / 2);
+}
+
 /* ---- Regressions ----------------------------------------------------------------------------- */
 
 /*
@@ -242,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(readers_go_on_in_memory),
 		TEST(readers_go_on_with_a_file),
+		TEST(scans_believe_a_batch),
 		TEST(regression_overtaken_insert_has_the_newer_version),
 	};
 

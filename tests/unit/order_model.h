@@ -121,9 +121,20 @@ static inline void model_close(struct model *m)
 	free(m->batch.refs);
 }
 
+/* Also by the way that never waits. */
 static inline int model_insert(struct model *m, size_t i)
 {
-	int err = fx_ordered_index_insert(m->index, m->keys[i].bytes, m->keys[i].size);
+	const struct model_key *key = &m->keys[i];
+	struct fx_order_hint hint = {0};
+	int err;
+
+	fx_epoch_enter();
+	if (i % 2)
+		fx_ordered_index_locate(m->index, key->bytes, key->size, &hint);
+	err = i % 3 ? fx_ordered_index_try_insert(m->index, key->bytes, key->size, &hint) : -EAGAIN;
+	fx_epoch_leave();
+	if (err == -EAGAIN)
+		err = fx_ordered_index_insert(m->index, key->bytes, key->size);
 
 	if (!err)
 		m->keys[i].there = m->keys[i].check = true;
@@ -150,11 +161,14 @@ static inline void model_remove(struct model *m, size_t i)
 /* Set the key's check bit, and drop it or not. */
 static inline void model_lock(struct model *m, size_t i, bool drop)
 {
+	struct fx_order_hint hint = {0};
 	struct fx_order_lock lock;
 	int err;
 
 	fx_epoch_enter();
-	err = fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &lock);
+	if (model_random(&m->random) % 2)
+		fx_ordered_index_locate(m->index, m->keys[i].bytes, m->keys[i].size, &hint);
+	err = fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &hint, &lock);
 	assert_int_equal(err, m->keys[i].there ? 0 : -ENOENT);
 	if (!err && drop)
 		fx_ordered_index_drop(&lock);

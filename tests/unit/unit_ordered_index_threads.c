@@ -150,11 +150,12 @@ static bool sees(struct worker *w, size_t i)
 /* Take a key out without waiting. False: it is not there, or somebody has the leaf. */
 static bool drop(struct model *m, size_t i)
 {
+	struct fx_order_hint hint = {0};
 	struct fx_order_lock lock;
 	int err;
 
 	fx_epoch_enter();
-	err = fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &lock);
+	err = fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &hint, &lock);
 	if (!err)
 		fx_ordered_index_drop(&lock);
 	fx_epoch_leave();
@@ -258,10 +259,11 @@ static void make_plain(_Atomic uint64_t *word)
 /* A plain word is changed while the leaf is held. */
 static void make_not_plain(struct model *m, size_t i, _Atomic uint64_t *word)
 {
+	struct fx_order_hint hint = {0};
 	struct fx_order_lock lock;
 
 	fx_epoch_enter();
-	if (!fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &lock)) {
+	if (!fx_ordered_index_lock(m->index, m->keys[i].bytes, m->keys[i].size, &hint, &lock)) {
 		uint64_t now = atomic_load(word);
 
 		atomic_compare_exchange_strong(word, &now, (now + 2) & ~UINT64_C(1));
