@@ -4,43 +4,43 @@
  *
  * Nothing means: no byte that is not 0, as far as device.h looks. Zeros where the superblocks would
  * be prove nothing: many a file system keeps its first blocks free, and a store may have lost its
- * own. The one exception is a making that was cut short: format writes the first checkpoint before
- * the superblocks, so an empty checkpoint may stand there alone.
+ * own. The one exception is a making that was cut short: format leaves a mark before it writes
+ * anything else, which is gone when both superblocks are there.
  */
 #include "store.h"
 
 #include "bytes.h"
-#include "journal.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The first checkpoint of a store, which names no extent, in the place where format puts it. */
-static bool is_first_checkpoint(struct feox_store *store, uint64_t block)
+/* Was it begun to make a store here, and not even superblock A has become whole? 1, 0, or -EIO. */
+static int is_in_the_making(struct feox_store *store)
 {
-	uint8_t bytes[FX_BLOCK], uuid[FX_UUID_SIZE];
-	struct fx_journal_header header;
-	uint64_t generation;
+	uint8_t super[FX_SUPER_SIZE], mark[FX_BLOCK];
+	struct fx_superblock unused;
 	const char *why;
+	int err;
 
-	if (block != FX_DATA_START ||
-	    fx_device_read(store->device, bytes, sizeof(bytes), block * FX_BLOCK))
-		return false;
-	fx_journal_claim(bytes, uuid, &generation);
-	return !fx_journal_header_decode(bytes, uuid, generation, 1, block, FX_BLOCK, &header,
-					 &why) &&
-	       !fx_journal_verify(bytes, &header, uuid) && header.type == FX_JOURNAL_END &&
-	       !header.sections;
+	if (store->device->size < FX_DATA_START * FX_BLOCK)
+		return 0;
+	err = fx_device_read(store->device, super, sizeof(super), 0);
+	if (!err)
+		err = fx_device_read(store->device, mark, sizeof(mark), FX_MARK_BLOCK * FX_BLOCK);
+	if (err)
+		return err;
+	return fx_mark_is_valid(mark) && fx_superblock_decode(super, 0, &unused, &why) == -EUCLEAN;
 }
 
 int fx_store_is_blank(struct feox_store *store, struct feox_diag *diag)
 {
 	uint64_t at = 0;
-	int found = fx_device_find_data(store->device, 0, &at);
+	int found = is_in_the_making(store);
 
-	if (found == 1 && at >= FX_DATA_START * FX_BLOCK &&
-	    is_first_checkpoint(store, at / FX_BLOCK))
-		found = fx_device_find_data(store->device, (FX_DATA_START + 1) * FX_BLOCK, &at);
+	if (found == 1)
+		return 1;
+	if (!found)
+		found = fx_device_find_data(store->device, 0, &at);
 	if (found < 0)
 		return fx_diag(diag, found, "cannot read: %s", strerror(-found));
 	if (found == 1 && at >= FX_DATA_START * FX_BLOCK)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* format.c - a fresh store on an empty device: an empty chain, then the superblocks that name it.
- */
+/* format.c - a fresh store on an empty device: a mark, an empty chain, the superblocks. */
 #include "recovery.h"
 
 #include "extent.h"
@@ -36,6 +35,19 @@ int fx_map_create(struct feox_store *store)
 	return err;
 }
 
+/* What is found from now on may be overwritten, until there is a superblock. */
+static int leave_mark(struct feox_store *store)
+{
+	uint8_t block[FX_SUPER_SIZE] __attribute__((aligned(4096)));
+	uint8_t before[FX_SUPER_SIZE];
+	int err = fx_device_read(store->device, before, sizeof(before), FX_MARK_BLOCK * FX_BLOCK);
+
+	if (err || fx_mark_is_valid(before)) /* of an earlier attempt: do not risk to lose it */
+		return err;
+	fx_mark_encode(store->super.uuid, block);
+	return fx_device_write_sync(store->device, block, sizeof(block), FX_MARK_BLOCK * FX_BLOCK);
+}
+
 int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag)
 {
 	struct fx_superblock *super = &store->super;
@@ -55,6 +67,8 @@ int fx_store_format(struct feox_store *store, char separator, struct feox_diag *
 		err = fx_space_free(store->space,
 				    (struct fx_run){.start = FX_DATA_START,
 						    .blocks = super->blocks - FX_DATA_START});
+	if (!err)
+		err = leave_mark(store);
 	if (!err)
 		err = fx_chain_checkpoint(store, store->chain);
 	return err ? fx_diag(diag, err, "cannot make a store: %s", strerror(-err)) : 0;

@@ -194,12 +194,6 @@ static const char *check_header(const uint8_t *in, const struct fx_journal_heade
 	return NULL;
 }
 
-void fx_journal_claim(const uint8_t *in, uint8_t ret_uuid[FX_UUID_SIZE], uint64_t *ret_generation)
-{
-	memcpy(ret_uuid, in + AT_UUID, FX_UUID_SIZE);
-	*ret_generation = fx_get_u64(in + AT_GENERATION);
-}
-
 int fx_journal_header_decode(const uint8_t *in, const uint8_t uuid[FX_UUID_SIZE],
 			     uint64_t generation, uint64_t sequence, uint64_t block,
 			     uint64_t max_bytes, struct fx_journal_header *ret_header,

@@ -129,9 +129,6 @@ size_t fx_journal_dead_size(uint32_t count);
 size_t fx_journal_finish(struct fx_journal_writer *w, struct fx_journal_header *header,
 			 const uint8_t uuid[FX_UUID_SIZE]);
 
-/* Whose record it says it is: for who looks before the store is known. Nothing is checked. */
-void fx_journal_claim(const uint8_t *in, uint8_t ret_uuid[FX_UUID_SIZE], uint64_t *ret_generation);
-
 /*
  * Look at the header in the first block only: -EUCLEAN when it is not record (generation, sequence)
  * of this store at this block, or its size is beyond max_bytes. *ret_why as elsewhere.

@@ -5,11 +5,11 @@
 #include "hash.h"
 
 #include <errno.h>
-#include <stdbool.h>
 
 #define CHECKSUM_AT (FX_SUPER_SIZE - 8)
 
 static const uint8_t magic[8] = {'F', 'E', 'O', 'X', 'S', 'T', 'O', 'R'};
+static const uint8_t mark_magic[8] = {'F', 'E', 'O', 'X', 'M', 'A', 'K', 'E'};
 
 enum {
 	AT_MAGIC = 0,
@@ -95,4 +95,24 @@ int fx_superblock_decode(const uint8_t *block, unsigned int copy, struct fx_supe
 		return -EUCLEAN;
 	*ret_super = s;
 	return 0;
+}
+
+/* ---- The mark of a store in the making --------------------------------------------------------
+ */
+
+enum { MARK_UUID = 8, MARK_CHECKSUM = 24 };
+
+void fx_mark_encode(const uint8_t uuid[FX_UUID_SIZE], uint8_t *block)
+{
+	memset(block, 0, FX_SUPER_SIZE);
+	memcpy(block, mark_magic, sizeof(mark_magic));
+	memcpy(block + MARK_UUID, uuid, FX_UUID_SIZE);
+	fx_put_u64(block + MARK_CHECKSUM, fx_checksum(FX_SUPER_SEED, block, MARK_CHECKSUM));
+}
+
+bool fx_mark_is_valid(const uint8_t *block)
+{
+	return !memcmp(block, mark_magic, sizeof(mark_magic)) &&
+	       fx_get_u64(block + MARK_CHECKSUM) ==
+		       fx_checksum(FX_SUPER_SEED, block, MARK_CHECKSUM);
 }

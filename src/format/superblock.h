@@ -23,6 +23,7 @@
 #ifndef FX_SUPERBLOCK_H
 #define FX_SUPERBLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,5 +54,18 @@ void fx_superblock_encode(const struct fx_superblock *super, unsigned int copy, 
  */
 int fx_superblock_decode(const uint8_t *block, unsigned int copy, struct fx_superblock *ret_super,
 			 const char **ret_why);
+
+/*
+ * The mark of a store in the making, in block FX_MARK_BLOCK, where superblock B will be: written
+ * first, and only to what was blank. Until superblock A is whole it says that nobody can miss what
+ * is there. All of it stands in one sector, so that it cannot be torn.
+ *
+ *      0    8  magic "FEOXMAKE"
+ *      8   16  UUID of the store to be
+ *     24    8  checksum (XXH3-64, seed FX_SUPER_SEED) of bytes 0..23
+ */
+#define FX_MARK_BLOCK ((uint64_t)1)
+void fx_mark_encode(const uint8_t uuid[FX_UUID_SIZE], uint8_t *block);
+bool fx_mark_is_valid(const uint8_t *block);
 
 #endif

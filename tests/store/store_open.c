@@ -2,6 +2,8 @@
 /* What may be opened, what must be left alone. */
 #include "fixture.h"
 
+#include "superblock.h"
+
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -147,27 +149,87 @@ static void store_without_superblocks_is_reported(void **state)
 	assert_non_null(strstr(diag.text, "no superblock, but data at byte"));
 }
 
-/* A crash before the superblocks were written leaves the first checkpoint alone. */
-static void making_cut_short_is_made_again(void **state)
+/* Blocks 0 and 1 of the file: what a crash in the making of a store may have left there. */
+static void put_first_blocks(struct fixture *f, const uint8_t *a, const uint8_t *b)
 {
-	struct fixture *f = *state;
-	char *copy = malloc((size_t)(16 * MIB));
-	int fd;
+	int fd = open(f->path, O_WRONLY | O_CLOEXEC);
 
+	assert_int_equal(pwrite(fd, a, FX_SUPER_SIZE, 0), FX_SUPER_SIZE);
+	assert_int_equal(pwrite(fd, b, FX_SUPER_SIZE, FX_SUPER_SIZE), FX_SUPER_SIZE);
+	close(fd);
+}
+
+static void read_first_blocks(struct fixture *f, uint8_t *a, uint8_t *b)
+{
+	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(pread(fd, a, FX_SUPER_SIZE, 0), FX_SUPER_SIZE);
+	assert_int_equal(pread(fd, b, FX_SUPER_SIZE, FX_SUPER_SIZE), FX_SUPER_SIZE);
+	close(fd);
+}
+
+/* Such a store, with superblock A torn behind so many sectors, is made anew. */
+static void expect_made_again(struct fixture *f, size_t sectors)
+{
+	uint8_t a[FX_SUPER_SIZE], b[FX_SUPER_SIZE], mark[FX_SUPER_SIZE];
+	struct feox_diag diag;
+
+	unlink(f->path);
 	open_file_store(f);
-	fd = open(f->path, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(pread(fd, copy, (size_t)(16 * MIB), 0), 16 * MIB);
-	close(fd);
 	close_store(f);
-	fd = open(f->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	memset(copy, 0, 8192);
-	assert_int_equal(pwrite(fd, copy, (size_t)(16 * MIB), 0), 16 * MIB);
-	close(fd);
-	free(copy);
+	read_first_blocks(f, a, b);
+	memset(a + sectors * 512, 0, sizeof(a) - sectors * 512);
+	fx_mark_encode(b + 16, mark);
+	put_first_blocks(f, a, mark);
+	assert_int_equal(try_open(f, 0, &diag), -EUCLEAN); /* not without CREATE */
 	open_file_store(f);
 	assert_int_equal(put(f->store, "a", "1"), 0);
 	reopen(f);
 	expect_text(f->store, "a", "1");
+	close_store(f);
+}
+
+static void making_cut_short_is_made_again(void **state)
+{
+	expect_made_again(*state, 0);
+}
+
+/* It was refused: such a file could only be removed by hand. */
+static void torn_superblock_at_creation_is_made_again(void **state)
+{
+	for (size_t sectors = 1; sectors < 8; sectors++)
+		expect_made_again(*state, sectors);
+}
+
+/* A store that has superblock A is one, whatever stands in the place of B. */
+static void mark_beside_a_superblock_does_not_count(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t a[FX_SUPER_SIZE], b[FX_SUPER_SIZE], mark[FX_SUPER_SIZE];
+
+	open_file_store(f);
+	assert_int_equal(put(f->store, "a", "1"), 0);
+	close_store(f);
+	read_first_blocks(f, a, b);
+	fx_mark_encode(b + 16, mark);
+	put_first_blocks(f, a, mark);
+	open_file_store(f);
+	expect_text(f->store, "a", "1");
+}
+
+/* A mark that is not whole is somebody's data. */
+static void broken_mark_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t a[FX_SUPER_SIZE] = {0}, mark[FX_SUPER_SIZE];
+	struct feox_diag diag;
+
+	open_file_store(f);
+	close_store(f);
+	fx_mark_encode(a, mark);
+	mark[10] ^= 1;
+	put_first_blocks(f, a, mark);
+	assert_int_equal(try_open(f, FEOX_OPEN_CREATE, &diag), -EUCLEAN);
 }
 
 /* As containers do: io_uring_setup(2) is EPERM in this process from now on. */
@@ -276,6 +338,9 @@ int main(int argc, char **argv)
 		TEST(blank_file_becomes_a_store),
 		TEST(store_without_superblocks_is_reported),
 		TEST(making_cut_short_is_made_again),
+		TEST(torn_superblock_at_creation_is_made_again),
+		TEST(mark_beside_a_superblock_does_not_count),
+		TEST(broken_mark_is_refused),
 		TEST(forbidden_uring_is_said_once),
 		TEST(effective_options_have_no_defaults_left),
 	};
