@@ -36,6 +36,7 @@ void fx_call_init(struct fx_call *call, fuse_req_t req, fuse_ino_t ino)
 
 	fx_call_init_own(call, fs, ino ? fx_node_of(fs, ino) : NULL);
 	call->req = req;
+	call->kills_setid = fx_protocol_kills_setid();
 }
 
 /* ---- Locks ----------------------------------------------------------------------------------- */

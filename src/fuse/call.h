@@ -50,8 +50,9 @@ struct fx_call {
 	dev_t rdev;
 	struct stat attr; /* SETATTR's; then the one answered */
 	struct fuse_file_info fi;
-	void *handle; /* of a directory */
-	bool begun;   /* the part of the work that must not be done twice is done */
+	void *handle;	  /* of a directory */
+	bool kills_setid; /* see fx_protocol_kills_setid() */
+	bool begun;	  /* the part of the work that must not be done twice is done */
 
 	/* The answer. */
 	struct fuse_entry_param entry; /* entry.ino counts as a lookup until it is answered */

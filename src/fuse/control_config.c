@@ -89,6 +89,17 @@ static void set_mount_options(json_t *object, const struct fx_options *o)
 	set_text(object, "uring", "off");
 }
 
+/* What was agreed on with the kernel. */
+static void set_flags(json_t *object, const struct fx_protocol *protocol)
+{
+	json_t *flags = json_object();
+
+	json_object_set_new(flags, "PARALLEL_DIROPS", json_boolean(protocol->parallel));
+	json_object_set_new(flags, "HANDLE_KILLPRIV_V2", json_boolean(protocol->clears_setid));
+	json_object_set_new(flags, "DIRECT_IO_ALLOW_MMAP", json_boolean(protocol->direct));
+	json_object_set_new(object, "fuse_flags", flags);
+}
+
 char *fx_control_config(struct fx_fs *fs)
 {
 	json_t *object = json_object();
@@ -98,5 +109,6 @@ char *fx_control_config(struct fx_fs *fs)
 	set_text(object, "mountpoint", fs->options->mountpoint);
 	set_engine_options(object, fs);
 	set_mount_options(object, fs->options);
+	set_flags(object, &fs->protocol);
 	return fx_json_dump(object);
 }

@@ -32,6 +32,7 @@
  *   range*.c    /.feox/range: virtual directories of the keys in a range
  *   events.c    /.feox/events: who reads along
  *   messages.c  counts the kernel's requests
+ *   protocol.c  what of the kernel's protocol libfuse does not know
  *
  * A handler runs on the transport's thread and never waits: it calls the engine with FEOX_NOWAIT,
  * and on -EAGAIN hands itself to the pool, where it may wait. fsync is answered by the engine's
@@ -49,6 +50,7 @@
 #include "messages.h"
 #include "options.h"
 #include "path.h"
+#include "protocol.h"
 
 struct fx_worker;  /* worker.h */
 struct fx_nodes;   /* node.h */
@@ -79,6 +81,7 @@ struct fx_fs {
 	struct fx_later *later;
 	struct fx_notify *notify;
 	struct fx_messages messages;
+	struct fx_protocol protocol;
 	uint64_t mounted_ns; /* what an empty root without a marker shows as its times */
 	/* call.c: answers that wait for the engine's sync. */
 	pthread_mutex_t syncs_mutex; /* guards syncs */

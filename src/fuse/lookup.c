@@ -331,6 +331,8 @@ int fx_found_stat(struct fx_fs *fs, struct fx_node *node, const struct fx_found 
 		stat_stage(node->stage, &st);
 	if (rc < 0)
 		return rc;
+	if (node && !directory)
+		node->overwritten = false;
 	if (found->detached)
 		st.st_nlink = 0;
 	else if (node)

@@ -66,6 +66,9 @@ struct fx_node {
 	pthread_mutex_t mutex;
 	/* Under mutex. */
 	uint32_t opens, writers; /* handles, those of them that may write */
+	bool direct;		 /* they all go past the page cache; of a file that is open */
+	bool overwritten;	 /* opened with O_TRUNC since its attributes were last told */
+	bool has_no_setid;	 /* looked at since the last chmod(2) */
 	uint64_t cache_version;	 /* the version that the kernel's pages are of; 0: none */
 	bool cache_clean;	 /* it has dropped older pages, and is not only about to */
 	struct fx_stage *stage;

@@ -23,6 +23,12 @@ void fx_op_statfs(fuse_req_t req, fuse_ino_t ino);
 int fx_attr_change_begin(struct fx_call *call, struct fx_found *ret_found, mode_t *ret_type);
 int fx_attr_change_commit(struct fx_call *call, const struct fx_found *found);
 
+/*
+ * The content has been changed by a caller who may not keep set-id bits: clear them, as the kernel
+ * does on local disks. names_lock and the node's mutex are held; -EAGAIN with nowait.
+ */
+int fx_clear_setid(struct fx_call *call);
+
 /* op_dir.c */
 void fx_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fx_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,

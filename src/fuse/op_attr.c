@@ -9,6 +9,7 @@
 #include "control.h"
 #include "kept.h"
 #include "later.h"
+#include "notify.h"
 #include "op.h"
 #include "stage.h"
 #include "ttl.h"
@@ -133,12 +134,52 @@ int fx_attr_change_commit(struct fx_call *call, const struct fx_found *found)
 	return 0;
 }
 
+/* As should_remove_suid() of the kernel: without execution by the group, S_ISGID means locking. */
+static mode_t without_setid(mode_t mode)
+{
+	return mode & ~(mode_t)(S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
+}
+
+static bool has_setid(const struct fx_attr *attr)
+{
+	return (attr->set & FX_ATTR_MODE) && S_ISREG(attr->mode) &&
+	       without_setid(attr->mode) != attr->mode;
+}
+
+int fx_clear_setid(struct fx_call *call)
+{
+	struct fx_node *node = call->node;
+	FX_AUTO_FOUND struct fx_found found;
+	struct fx_attr *attr = &found.meta.attr;
+	mode_t type;
+	int rc;
+
+	fx_found_init(&found);
+	if (!call->kills_setid || node->has_no_setid || node->marker)
+		return 0;
+	rc = fx_examine_file(call->fs, node, call->nowait, &found);
+	if (rc == 0 && has_setid(attr)) {
+		fx_found_clear(&found);
+		rc = fx_attr_change_begin(call, &found, &type);
+		attr->mode = without_setid(attr->mode);
+		if (rc == 0)
+			rc = fx_attr_change_commit(call, &found);
+		if (rc == 0) /* the kernel does not know the mode it has now */
+			fx_notify_inode(call->fs, node, false, NULL, NULL);
+	}
+	node->has_no_setid = rc == 0;
+	return rc;
+}
+
 /* mode, owner and times of attr as asked; its ctime is now. */
 static void set_asked(const struct fx_call *call, mode_t type, struct fx_attr *attr)
 {
 	const struct stat *asked = &call->attr;
 	unsigned int flags = call->flags;
 
+	if ((flags & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) && call->fs->protocol.clears_setid &&
+	    has_setid(attr))
+		attr->mode = without_setid(attr->mode);
 	if (flags & FUSE_SET_ATTR_MODE) {
 		attr->mode = type | (asked->st_mode & 07777);
 		attr->set |= FX_ATTR_MODE;
@@ -171,6 +212,7 @@ static int set_record(struct fx_call *call)
 	if (rc < 0)
 		return rc;
 	set_asked(call, type, &found.meta.attr);
+	call->node->has_no_setid = false;
 	rc = fx_attr_change_commit(call, &found);
 	if (rc == 0 && stage && stage->dirty && (call->flags & FX_SET_MTIME))
 		stage->mtime = found.meta.attr.mtime;
@@ -186,6 +228,8 @@ static int set_size(struct fx_call *call)
 
 	if (rc == 0)
 		rc = fx_stage_resize(fs, call->node, size, call->nowait);
+	if (rc == 0)
+		rc = fx_clear_setid(call);
 	if (rc == 0 && (!call->node->writers || fs->options->sync))
 		rc = fx_stage_settle(fs, call->node, call->nowait);
 	return rc;

@@ -143,6 +143,9 @@ static int write_bytes(struct fx_call *call)
 	rc = fx_stage_write(call->fs, node, call->data, call->size, (uint64_t)call->offset,
 			    call->nowait);
 	call->begun = rc == 0;
+	/* What the kernel caches does not have these bytes, and may have been read before them. */
+	if (node->direct)
+		node->cache_version = 0;
 	return rc;
 }
 
@@ -150,6 +153,8 @@ static int write_work(struct fx_call *call)
 {
 	int rc = call->begun ? 0 : write_bytes(call);
 
+	if (rc == 0)
+		rc = fx_clear_setid(call);
 	if (rc < 0)
 		return rc;
 	if (is_synchronous(call))
@@ -210,6 +215,8 @@ static int fallocate_work(struct fx_call *call)
 {
 	int rc = allocate(call);
 
+	if (rc == 0)
+		rc = fx_clear_setid(call);
 	return rc == 0 && is_synchronous(call) ? fx_publish_durably(call) : rc;
 }
 

@@ -15,6 +15,8 @@
 #include "op.h"
 #include "stage.h"
 
+#define FX_DIRECT_FROM ((uint64_t)64 * 1024) /* bytes of a file that is truncated */
+
 static bool is_writer(const struct fuse_file_info *fi)
 {
 	return (fi->flags & O_ACCMODE) != O_RDONLY;
@@ -91,13 +93,15 @@ static void take_back(struct fx_call *call)
 /* ---- OPEN ------------------------------------------------------------------------------------ */
 
 /* O_TRUNC: the file is empty from now on, and stays as it is in the store until it is published. */
-static int truncate_opened(struct fx_call *call)
+static int overwrite(struct fx_call *call)
 {
 	struct fx_node *node = call->node;
 	int rc = fx_stage_begin(call->fs, node, true, call->nowait);
 
 	if (rc == 0)
 		rc = fx_stage_resize(call->fs, node, 0, call->nowait);
+	if (rc == 0)
+		rc = fx_clear_setid(call);
 	if (rc == 0 && call->fs->options->sync)
 		rc = fx_publish_durably(call);
 	if (rc == 0 && !node->writers && !is_writer(&call->fi))
@@ -106,13 +110,34 @@ static int truncate_opened(struct fx_call *call)
 }
 
 /*
+ * What is only written goes past the page cache: large writes are a third faster, and the kernel
+ * does not ask for security.capability before each. All handles of a file do the same, so that each
+ * reads what another has written; the first decides. A small file that is overwritten again and
+ * again, and not looked at, goes through it: the kernel then remembers that there are no
+ * capabilities, and asks neither at the truncation.
+ */
+static bool goes_direct(const struct fx_call *call, const struct fx_node *node, uint64_t size)
+{
+	int flags = call->fi.flags;
+
+	if (node->opens)
+		return node->direct;
+	if (!call->fs->protocol.direct || (flags & O_ACCMODE) != O_WRONLY)
+		return false;
+	return !(flags & O_TRUNC) || !node->overwritten || size >= FX_DIRECT_FROM;
+}
+
+/*
  * The kernel drops the pages of other versions when it gets the answer to an open that does not
  * keep them. Until then another open may not keep them either: it would read an old value though it
  * knows the new version. That the answer has come is seen from the first use of the handle, which
  * has the version for its number.
  */
-static void add_handle(struct fx_node *node, uint64_t version, struct fuse_file_info *fi)
+static void add_handle(struct fx_call *call, struct fx_node *node, uint64_t version, bool direct)
 {
+	struct fuse_file_info *fi = &call->fi;
+
+	fi->direct_io = node->direct = direct;
 	node->opens++;
 	if (is_writer(fi))
 		node->writers++;
@@ -130,17 +155,20 @@ static int open_work(struct fx_call *call)
 	struct fx_node *node = call->node;
 	FX_AUTO_FOUND struct fx_found found;
 	int rc = fx_examine_file(call->fs, node, call->nowait, &found);
+	bool direct;
 
 	if (rc < 0)
 		return rc;
+	direct = goes_direct(call, node, found.recorded ? found.meta.stat.size : 0);
 	if (call->fi.flags & O_TRUNC)
-		rc = truncate_opened(call);
+		rc = overwrite(call);
 	else if (found.expiry_ns && !found.detached)
 		/* Its handles keep what they have seen when it expires. */
 		rc = fx_keep(call->fs, node, &found, !node->stage, call->nowait);
 	if (rc < 0)
 		return rc;
-	add_handle(node, found.version, &call->fi);
+	node->overwritten = call->fi.flags & O_TRUNC;
+	add_handle(call, node, found.version, direct);
 	return 0;
 }
 
@@ -194,7 +222,7 @@ static int create_work(struct fx_call *call)
 	else if (call->expires)
 		rc = keep_created(call, node);
 	if (rc == 0)
-		add_handle(node, 0, &call->fi);
+		add_handle(call, node, 0, goes_direct(call, node, 0));
 	pthread_mutex_unlock(&node->mutex);
 	return rc;
 }

@@ -9,8 +9,7 @@
  * answered; closing it then ends the connection also when somebody still has files open below
  * (umount(2) alone would wait for them).
  *
- * libfuse 3.14 cannot negotiate FUSE_PARALLEL_DIROPS: the reply to INIT passes through the writev
- * hook of fuse_session_custom_io(3), which adds the flag when the kernel has offered it.
+ * The hooks of fuse_session_custom_io(3) let protocol.c see what passes.
  */
 #include "session.h"
 
@@ -37,26 +36,17 @@ struct fx_session {
 	bool has_signal_thread;
 	pthread_mutex_t mutex; /* guards left */
 	pthread_cond_t leaving;
-	bool left;	      /* the reader reads no more */
-	uint64_t init_unique; /* of the INIT request that is being answered; 0: none */
-	uint32_t init_flags;  /* that the kernel offered */
+	bool left; /* the reader reads no more */
 };
 
-/* ---- INIT --------------------------------------------------------------------------------------
+/* ---- Hooks ------------------------------------------------------------------------------------
  */
 
 static ssize_t write_reply(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct fx_fs *fs = userdata;
-	struct fx_session *session = fs->transport;
-	const struct fuse_out_header *header = iov[0].iov_base;
 
-	if (session->init_unique && header->unique == session->init_unique && count == 2) {
-		struct fuse_init_out *init = iov[1].iov_base;
-
-		init->flags |= session->init_flags & FUSE_PARALLEL_DIROPS;
-		session->init_unique = 0;
-	}
+	fx_protocol_reply(&fs->protocol, iov, count);
 	return writev(fd, iov, count);
 }
 
@@ -65,17 +55,13 @@ static ssize_t read_request(int fd, void *buffer, size_t size, void *userdata)
 	return read(fd, buffer, size);
 }
 
-/* Count it; of INIT remember what the kernel offers. */
-static void note_request(struct fx_session *session, const struct fuse_buf *buffer)
+void fx_session_feed(struct fx_fs *fs, struct fuse_session *fuse, const struct fuse_buf *buffer)
 {
 	const struct fuse_in_header *header = buffer->mem;
-	const struct fuse_init_in *init = (const void *)(header + 1);
 
-	fx_messages_count(&session->fs->messages, header->opcode);
-	if (buffer->size < sizeof(*header) + sizeof(*init) || header->opcode != FUSE_INIT)
-		return;
-	session->init_unique = header->unique;
-	session->init_flags = init->flags;
+	fx_messages_count(&fs->messages, header->opcode);
+	fx_protocol_request(&fs->protocol, buffer->mem, buffer->size);
+	fuse_session_process_buf(fuse, buffer);
 }
 
 /* ---- Mounting ----------------------------------------------------------------------------------
@@ -321,8 +307,7 @@ int fx_session_serve(struct fx_session *session)
 			continue;
 		if (n <= 0)
 			break; /* 0: unmounted */
-		note_request(session, &buffer);
-		fuse_session_process_buf(session->fuse, &buffer);
+		fx_session_feed(session->fs, session->fuse, &buffer);
 	}
 	free(buffer.mem);
 	asked_to_end = fuse_session_exited(session->fuse);

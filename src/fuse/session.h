@@ -28,6 +28,9 @@ int fx_session_serve(struct fx_session *session);
  */
 void fx_session_unmount(struct fx_session *session);
 
+/* One request, as the kernel has written it; at least its header is there. */
+void fx_session_feed(struct fx_fs *fs, struct fuse_session *fuse, const struct fuse_buf *buffer);
+
 /* NULL is allowed. */
 void fx_session_destroy(struct fx_session *session);
 

@@ -22,6 +22,8 @@ int main(int argc, char **argv)
 		result = run(kv_commands, argc, argv);
 	if (argc > 1 && result < 0)
 		result = run(events_commands, argc, argv);
+	if (argc > 1 && result < 0)
+		result = run(coherence_commands, argc, argv);
 	if (result < 0)
 		fprintf(stderr, "helper: unknown command\n");
 	return result < 0 ? 2 : result;

@@ -27,5 +27,6 @@ extern const struct command posix_commands[];
 extern const struct command store_commands[];
 extern const struct command kv_commands[];
 extern const struct command events_commands[];
+extern const struct command coherence_commands[];
 
 #endif
