@@ -37,8 +37,7 @@ static unsigned int page_count(uint32_t pages)
 	return (unsigned int)__builtin_popcount(pages);
 }
 
-/* ---- Chunks ------------------------------------------------------------------------------------
- */
+/* ---- Chunks ---------------------------------------------------------------------------------- */
 
 static void list_add(struct fx_chunk **list, struct fx_chunk *chunk)
 {
@@ -142,8 +141,7 @@ void fx_chunks_release(struct fx_chunks *chunks)
 	*chunks = (struct fx_chunks){.huge = chunks->huge};
 }
 
-/* ---- Spans -------------------------------------------------------------------------------------
- */
+/* ---- Spans ----------------------------------------------------------------------------------- */
 
 /* The lowest run of so many free pages; FX_CHUNK_PAGES: there is none. */
 static unsigned int find_pages(const struct fx_chunk *chunk, unsigned int pages)

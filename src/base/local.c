@@ -35,8 +35,7 @@ static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key; /* only for its destructor */
 static bool has_exit_key;
 
-/* ---- Threads -----------------------------------------------------------------------------------
- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 static void leave_node(struct fx_local_node *node)
 {
@@ -46,7 +45,7 @@ static void leave_node(struct fx_local_node *node)
 	/* Pairs with the same in fx_local_destroy(): one of them wins. */
 	if (!atomic_compare_exchange_strong(&node->state, &both, NODE_LEAVING)) {
 		while (atomic_load_explicit(&node->state, memory_order_acquire) != NODE_THREAD)
-			sched_yield(); /* ENDING: two stores */
+			sched_yield(); /* ENDING */
 		free(node);
 		return;
 	}
@@ -102,8 +101,7 @@ static void drop_dead(void)
 	}
 }
 
-/* ---- Attaching ---------------------------------------------------------------------------------
- */
+/* ---- Attaching ------------------------------------------------------------------------------- */
 
 static struct fx_local_node *find_mine(const struct fx_local *local)
 {
@@ -171,8 +169,7 @@ struct fx_local_node *fx_local_attach(struct fx_local *local)
 	return node;
 }
 
-/* ---- Objects -----------------------------------------------------------------------------------
- */
+/* ---- Objects --------------------------------------------------------------------------------- */
 
 void fx_local_init(struct fx_local *local, size_t size, unsigned int kind,
 		   void (*leave)(struct fx_local *local, struct fx_local_node *node))
@@ -187,18 +184,20 @@ void fx_local_init(struct fx_local *local, size_t size, unsigned int kind,
 	local->idle = NULL;
 }
 
-static void end_node(struct fx_local_node *node)
+static void end_node(struct fx_local *local, struct fx_local_node *node)
 {
 	int state = NODE_BOTH;
 
 	while (!atomic_compare_exchange_strong(&node->state, &state, NODE_ENDING)) {
-		if (state == NODE_OBJECT) {
+		if (state == NODE_OBJECT) { /* it has left */
 			free(node);
 			return;
 		}
 		sched_yield(); /* LEAVING: L2 */
 		state = NODE_BOTH;
 	}
+	if (local->leave)
+		local->leave(local, node);
 	atomic_store_explicit(&node->owner, NULL, memory_order_relaxed);
 	/* Release: the last touch; its thread may free it from now on. */
 	atomic_store_explicit(&node->state, NODE_THREAD, memory_order_release);
@@ -211,7 +210,7 @@ void fx_local_destroy(struct fx_local *local)
 	while (node) {
 		struct fx_local_node *next = node->next;
 
-		end_node(node);
+		end_node(local, node);
 		node = next;
 	}
 	pthread_mutex_destroy(&local->mutex);

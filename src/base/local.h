@@ -6,7 +6,8 @@
  * The object embeds a struct fx_local, its nodes begin with a struct fx_local_node. A thread's node
  * is made, zeroed, at its first fx_local_get(). When the thread ends, its node stays with the
  * object (what it counted still counts) and is given to the next new thread; the object's leave()
- * is told, to hand over what others may need. Objects and threads may end in any order.
+ * is told, to hand over what others may need, and again for all nodes when the object ends. Objects
+ * and threads may end in any order.
  */
 #ifndef FX_LOCAL_H
 #define FX_LOCAL_H
@@ -40,7 +41,8 @@ struct fx_local {
 /*
  * size is that of a node, its struct fx_local_node included. kind, below FX_LOCAL_KINDS, differs
  * between objects that one operation uses together: their lookups never displace each other.
- * leave may be NULL; it runs on the thread that ends, while the object is alive.
+ * leave may be NULL. It runs on a thread that ends, while the object is alive, and in
+ * fx_local_destroy() for the nodes of all others.
  */
 void fx_local_init(struct fx_local *local, size_t size, unsigned int kind,
 		   void (*leave)(struct fx_local *local, struct fx_local_node *node));
@@ -55,16 +57,14 @@ static inline struct fx_local_node *fx_local_first(const struct fx_local *local)
 	return atomic_load_explicit(&local->nodes, memory_order_acquire);
 }
 
-/* ---- Private ----------------------------------------------------------------------------------
- */
+/* ---- Private --------------------------------------------------------------------------------- */
 
 extern __thread struct fx_local_node *fx_local_table[FX_LOCAL_WAYS]
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 struct fx_local_node *fx_local_attach(struct fx_local *local);
 
-/* ---- The call ----------------------------------------------------------------------------------
- */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 /* The calling thread's node. NULL: it has none yet and memory is short. */
 static inline void *fx_local_get(struct fx_local *local)

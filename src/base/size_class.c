@@ -11,8 +11,7 @@
 #define WASTE_SHARE    16u /* of a span may be left at its end */
 #define SMALL_CLASSES  (FX_SIZE_SMALL / FX_SIZE_UNIT)
 
-/* ---- Sizes -------------------------------------------------------------------------------------
- */
+/* ---- Sizes ----------------------------------------------------------------------------------- */
 
 size_t fx_size_class_bytes(unsigned int number)
 {
@@ -67,8 +66,7 @@ void fx_size_class_destroy(struct fx_size_class *class)
 	pthread_mutex_destroy(&class->mutex);
 }
 
-/* ---- Spans: the class's mutex is held ----------------------------------------------------------
- */
+/* ---- Spans: the class's mutex is held -------------------------------------------------------- */
 
 static void span_add(struct fx_size_class *class, struct fx_span *span)
 {
@@ -178,8 +176,7 @@ static void limit(struct fx_size_class *class, struct fx_page_heap *heap)
 	}
 }
 
-/* ---- Batches -----------------------------------------------------------------------------------
- */
+/* ---- Batches --------------------------------------------------------------------------------- */
 
 void *fx_size_class_take(struct fx_size_class *class, struct fx_page_heap *heap,
 			 unsigned int *ret_count)

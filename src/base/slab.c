@@ -81,8 +81,7 @@ size_t fx_slab_rounded(size_t size)
 	return fx_size_class_bytes(fx_size_class(size));
 }
 
-/* ---- Counting ----------------------------------------------------------------------------------
- */
+/* ---- Counting -------------------------------------------------------------------------------- */
 
 static void claim(struct fx_slab *slab, int64_t bytes)
 {
@@ -131,8 +130,7 @@ uint64_t fx_slab_resident(struct fx_slab *slab)
 	return bytes;
 }
 
-/* ---- Blocks from malloc, and those that threads do not keep ------------------------------------
- */
+/* ---- Blocks from malloc, and those that threads do not keep ---------------------------------- */
 
 static void *large_alloc(struct fx_slab *slab, size_t size)
 {
@@ -162,8 +160,7 @@ static void give_list(struct fx_slab *slab, struct fx_size_class *class, void *l
 	claim(slab, -(int64_t)((uint64_t)count * class->bytes));
 }
 
-/* ---- The threads' lists ------------------------------------------------------------------------
- */
+/* ---- The threads' lists ---------------------------------------------------------------------- */
 
 /* An empty active list gets blocks: the spare's, else the class's. False: memory is short. */
 static bool refill(struct fx_slab *slab, struct bin *bin, struct fx_size_class *class)
@@ -299,8 +296,7 @@ void fx_slab_trim(struct fx_slab *slab)
 	pthread_mutex_unlock(&slab->heap.mutex);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 int fx_slab_create(const struct fx_slab_options *options, struct fx_slab **ret_slab)
 {

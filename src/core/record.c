@@ -1,70 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record.c - memory of records and large values.
+ * record.c - memory of records and values.
  *
- * One allocation each. Its size is not stored: it follows from the sizes in the header and from
- * FX_RECORD_INLINE, which is set once, here, and says whether the value is behind the metadata.
+ * One allocation each. Its size is not stored: it follows from the sizes and flags in the header,
+ * of which those that matter here (EXPIRES, APART) are set once, here.
  */
 #include "record.h"
 
-#include <string.h>
-
-static size_t allocated_bytes(const struct fx_record *r)
+static uint8_t flags_of(const struct fx_record_parts *parts)
 {
-	return sizeof(*r) + r->key_size + r->metadata_size +
-	       (r->flags & FX_RECORD_INLINE ? r->value_size : 0);
+	bool apart = parts->value_size && (parts->cold || parts->value_size > FX_INLINE_MAX);
+
+	return (uint8_t)((parts->expiry_ns ? FX_RECORD_EXPIRES : 0) |
+			 (apart ? FX_RECORD_APART : 0));
 }
 
-struct fx_record *fx_record_new(struct fx_slab *slab, const void *key, size_t key_size,
-				const void *metadata, size_t metadata_size, size_t value_size,
-				bool inline_value)
+struct fx_record *fx_record_new(struct fx_slab *slab, const struct fx_record_parts *parts)
 {
 	struct fx_record sizes = {
-		.key_size = (uint16_t)key_size,
-		.metadata_size = (uint32_t)metadata_size,
-		.value_size = (uint32_t)value_size,
-		.flags = inline_value && value_size <= FX_INLINE_MAX ? FX_RECORD_INLINE : 0,
+		.value_size = (uint32_t)parts->value_size,
+		.metadata_size = (uint32_t)parts->metadata_size,
+		.key_size = (uint16_t)parts->key_size,
+		.flags = flags_of(parts),
 	};
 	struct fx_record *record;
 
-	assert(key_size == sizes.key_size && metadata_size == sizes.metadata_size &&
-	       value_size == sizes.value_size);
-	record = fx_slab_alloc(slab, allocated_bytes(&sizes));
+	assert(parts->key_size == sizes.key_size && parts->metadata_size == sizes.metadata_size &&
+	       parts->value_size == sizes.value_size);
+	atomic_init(&sizes.refs, 1);
+	record = fx_slab_alloc(slab, fx_record_own_bytes(&sizes));
 	if (!record)
 		return NULL;
 	memcpy(record, &sizes, sizeof(sizes));
-	atomic_init(&record->location, 0);
-	atomic_init(&record->value, NULL);
-	atomic_init(&record->refs, 1);
-	atomic_init(&record->state, FX_DIRTY);
-	atomic_init(&record->done, 0);
-	if (key_size)
-		memcpy(record->bytes, key, key_size);
-	if (metadata_size)
-		memcpy(record->bytes + key_size, metadata, metadata_size);
+	if (parts->expiry_ns)
+		memcpy(record->bytes, &parts->expiry_ns, sizeof(parts->expiry_ns));
+	if (record->flags & FX_RECORD_APART)
+		atomic_init(fx_record_value_field(record), NULL);
+	if (parts->key_size)
+		memcpy((uint8_t *)(uintptr_t)fx_record_key(record), parts->key, parts->key_size);
+	if (parts->metadata_size)
+		memcpy((uint8_t *)(uintptr_t)fx_record_metadata(record), parts->metadata,
+		       parts->metadata_size);
 	return record;
 }
 
 /* True: that was the last reference. acq_rel: every use of the others is over before the free. */
 static bool drop(_Atomic uint32_t *refs)
 {
-	uint32_t before = atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel);
+	uint32_t before;
 
+	/* Nobody else has one, and only who has one can make more: no need to write it. */
+	if (atomic_load_explicit(refs, memory_order_acquire) == 1)
+		return true;
+	before = atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel);
 	assert(before > 0);
 	return before == 1;
 }
 
 void fx_record_unref(struct fx_slab *slab, struct fx_record *record)
 {
-	struct fx_value *value;
-
 	assert(!(record->flags & FX_RECORD_INTENT)); /* not a record: its size is the engine's */
 	if (!drop(&record->refs))
 		return;
-	value = atomic_load_explicit(&record->value, memory_order_relaxed);
-	if (value)
-		fx_value_unref(slab, value);
-	fx_slab_free(slab, record, allocated_bytes(record));
+	fx_value_unref(slab, fx_record_value(record));
+	fx_slab_free(slab, record, fx_record_own_bytes(record));
 }
 
 struct fx_value *fx_value_new(struct fx_slab *slab, size_t size)
@@ -75,7 +74,6 @@ struct fx_value *fx_value_new(struct fx_slab *slab, size_t size)
 	value = fx_slab_alloc(slab, sizeof(*value) + size);
 	if (!value)
 		return NULL;
-	value->retired = (struct fx_retired){0};
 	atomic_init(&value->refs, 1);
 	value->size = (uint32_t)size;
 	return value;

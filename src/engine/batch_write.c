@@ -16,6 +16,7 @@
  */
 #include "batch_write.h"
 
+#include "commit.h"
 #include "pack.h"
 #include "patience.h"
 
@@ -25,7 +26,7 @@
 
 struct cut {
 	struct feox_store *store;
-	struct fx_record *records;   /* without the superseded ones */
+	struct fx_pending *changes;  /* without the superseded ones */
 	uint64_t count, bytes, disk; /* admitted, all of them */
 	/* Locations that died, sorted by extent. */
 	fx_location *dead;
@@ -41,29 +42,29 @@ struct cut {
 /* ---- Sorting out, killing ----------------------------------------------------------------------
  */
 
-static void mark_superseded(struct fx_record *list)
+static void mark_superseded(struct fx_pending *list)
 {
-	for (struct fx_record *r = list; r; r = r->next)
-		if (r->prev &&
-		    atomic_load_explicit(&r->prev->state, memory_order_relaxed) == FX_DIRTY)
-			atomic_store_explicit(&r->prev->state, FX_SUPERSEDED, memory_order_relaxed);
+	for (struct fx_pending *p = list; p; p = p->next)
+		if (p->prev && !fx_record_is(p->prev, FX_DURABLE))
+			atomic_fetch_or_explicit(&p->prev->state, FX_SUPERSEDED,
+						 memory_order_relaxed);
 }
 
 /* Count what was admitted for all, keep those that are to be written or deleted. */
-static void sort_out(struct cut *cut, struct fx_record *list)
+static void sort_out(struct cut *cut, struct fx_pending *list)
 {
 	mark_superseded(list);
 	while (list) {
-		struct fx_record *next = list->next;
+		struct fx_pending *next = list->next;
+		const struct fx_record *r = list->record;
 
 		cut->count++;
-		cut->bytes += fx_queue_cost(list);
-		if (!(list->flags & FX_RECORD_TOMBSTONE))
-			cut->disk +=
-				fx_disk_cost(list->key_size, list->metadata_size, list->value_size);
-		if (atomic_load_explicit(&list->state, memory_order_relaxed) != FX_SUPERSEDED) {
-			list->next = cut->records;
-			cut->records = list;
+		cut->bytes += fx_queue_cost(r);
+		if (!(r->flags & FX_RECORD_TOMBSTONE))
+			cut->disk += fx_disk_cost(r->key_size, r->metadata_size, r->value_size);
+		if (!fx_record_is(r, FX_SUPERSEDED)) {
+			list->next = cut->changes;
+			cut->changes = list;
 		}
 		list = next;
 	}
@@ -87,18 +88,16 @@ static int add_dead(struct cut *cut, fx_location location)
 /* The record on disk that a record of the cut replaces, if there is one, dies as it is now. */
 static int collect_dead(struct cut *cut)
 {
-	for (struct fx_record *r = cut->records; r; r = r->next) {
-		struct fx_record *old = r->prev;
+	for (struct fx_pending *p = cut->changes; p; p = p->next) {
+		struct fx_record *old = p->prev;
+		int err = 0;
 
-		while (old && atomic_load_explicit(&old->state, memory_order_relaxed) != FX_DURABLE)
-			old = old->prev;
-		if (old && !(old->flags & FX_RECORD_TOMBSTONE)) {
-			int err = add_dead(
-				cut, atomic_load_explicit(&old->location, memory_order_relaxed));
-
-			if (err)
-				return err;
-		}
+		while (old && !fx_record_is(old, FX_DURABLE))
+			old = fx_pending_of(old)->prev;
+		if (old && !(old->flags & FX_RECORD_TOMBSTONE))
+			err = add_dead(cut, fx_record_location(old));
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -137,9 +136,9 @@ static int pack_records(struct cut *cut)
 {
 	int err = 0;
 
-	for (struct fx_record *r = cut->records; r && !err; r = r->next)
-		if (!(r->flags & FX_RECORD_TOMBSTONE))
-			err = fx_pack_add(&cut->pack, r);
+	for (struct fx_pending *p = cut->changes; p && !err; p = p->next)
+		if (!(p->record->flags & FX_RECORD_TOMBSTONE))
+			err = fx_pack_add(&cut->pack, p->record);
 	return err ? err : fx_pack_end(&cut->pack);
 }
 
@@ -226,39 +225,61 @@ static int write_commit(struct cut *cut)
 /* ---- Settling ----------------------------------------------------------------------------------
  */
 
+/* Settling cannot fail: it waits for the little memory that retiring takes. */
+static void prepare(struct feox_store *store)
+{
+	unsigned int turns = 0;
+
+	while (fx_epoch_prepare(store->epoch, 1))
+		fx_backoff(&turns);
+}
+
+/* What a record that is durable now has replaced: back to one that was durable before. */
 static void retire_chain(struct feox_store *store, struct fx_record *record)
 {
 	while (record) {
-		struct fx_record *prev = record->prev;
+		struct fx_record *prev = NULL;
 
-		/* A durable record has given up its own chain already. */
-		if (atomic_load_explicit(&record->state, memory_order_relaxed) == FX_DURABLE)
-			prev = NULL;
+		if (!fx_record_is(record, FX_DURABLE)) {
+			prev = fx_pending_of(record)->prev;
+			fx_pending_free(store->slab, record);
+		}
+		prepare(store);
 		fx_record_retire(store, record);
 		record = prev;
 	}
 }
 
+static void settle_change(struct feox_store *store, struct fx_pending *change)
+{
+	struct fx_record *record = change->record;
+	bool tombstone = record->flags & FX_RECORD_TOMBSTONE;
+	uint8_t before;
+
+	retire_chain(store, change->prev);
+	prepare(store); /* for the tombstone */
+	atomic_store_explicit(&record->place, change->location, memory_order_relaxed);
+	/*
+	 * Release: who sees DURABLE sees the place. A tombstone may be gone from here on, unless
+	 * its deleter has been there before: then finishing it is up to us.
+	 */
+	before = atomic_fetch_or_explicit(&record->state, FX_DURABLE, memory_order_acq_rel);
+	if (tombstone && (before & FX_UNLINKED))
+		fx_tombstone_finish(store, record);
+	fx_slab_free(store->slab, change, sizeof(*change));
+}
+
 static void settle(struct cut *cut)
 {
 	struct feox_store *store = cut->store;
-	struct fx_record *record = cut->records;
+	struct fx_pending *change = cut->changes;
 
-	fx_epoch_enter(); /* a tombstone may be finished and retired by its deleter while we look */
-	while (record) {
-		struct fx_record *next = record->next, *prev = record->prev;
+	while (change) {
+		struct fx_pending *next = change->next;
 
-		record->prev = NULL;
-		/* Release: location and durability come with the state. */
-		atomic_store_explicit(&record->state, FX_DURABLE, memory_order_release);
-		retire_chain(store, prev);
-		if ((record->flags & FX_RECORD_TOMBSTONE) &&
-		    (atomic_fetch_or(&record->done, FX_DONE_DURABLE) | FX_DONE_DURABLE) ==
-			    (FX_DONE_UNLINKED | FX_DONE_DURABLE))
-			fx_tombstone_finish(store, record);
-		record = next;
+		settle_change(store, change);
+		change = next;
 	}
-	fx_epoch_leave();
 	for (size_t i = 0; i < cut->freed_count; i++)
 		fx_extent_table_remove(store->extents, cut->freed[i]);
 	fx_chain_keep_spare(store);
@@ -334,7 +355,7 @@ static int write_all(struct cut *cut)
 	return err;
 }
 
-int fx_batch_write(struct feox_store *store, struct fx_record *list, uint64_t *next_sequence)
+int fx_batch_write(struct feox_store *store, struct fx_pending *list, uint64_t *next_sequence)
 {
 	struct cut cut = {.store = store, .writes = {.store = store}};
 	int err;

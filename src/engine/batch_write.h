@@ -11,7 +11,7 @@
  * and on disk is given back. On failure nothing of that has happened: the records stay dirty, and
  * the store has to fail.
  */
-int fx_batch_write(struct feox_store *store, struct fx_record *cut, uint64_t *next_sequence);
+int fx_batch_write(struct feox_store *store, struct fx_pending *cut, uint64_t *next_sequence);
 
 /* Recompute store->disk_free: free blocks less what deletes, checkpoints and links need. */
 void fx_disk_free_update(struct feox_store *store);

@@ -26,8 +26,8 @@
  *     the word that readers see is replaced. After it nothing waits and nothing fails.
  *  C4 In a persistent store the word is loaded before the queue's window is entered and replaced
  *     inside it, and the record is pushed inside it: that makes the flusher's cut consistent.
- *  C5 new->prev is the record that was replaced, and keeps it until new is durable. It is written
- *     before publication and belongs to the flusher afterwards.
+ *  C5 The prev of a record's pending is what was replaced, and keeps it until the record is
+ *     durable. It is written before publication and belongs to the flusher afterwards.
  *  C6 A record that other threads may have seen is given up through fx_record_retire() only.
  *  C7 A version is drawn when no other change of the key can come between it and its publication:
  *     over a word that the compare-and-swap expects, or, for an empty slot, under PENDING. So
@@ -39,7 +39,7 @@
  *  C9 No section is kept while a leaf is waited for. Between the two sections of an insert the gate
  *     of a rename_prefix() may close: the second looks again, and gives the insert up.
  */
-#include "commit.h"
+#include "write.h"
 
 #include "cleanup.h"
 
@@ -49,21 +49,21 @@
 
 #define TURNS_BEFORE_SLEEP 32u
 #define SLEEP_NS	   100000L
+#define RETIRED_MAX	   4u /* records that one attempt retires at most */
 
 /* ---- Records and words -------------------------------------------------------------------------
  */
 
-static void record_free(struct fx_retired *retired, void *ctx)
+void fx_record_free(void *record, void *ctx)
 {
 	struct feox_store *store = ctx;
 
-	fx_record_unref(store->slab, (struct fx_record *)((char *)retired -
-							  offsetof(struct fx_record, retired)));
+	fx_record_unref(store->slab, record);
 }
 
 void fx_record_retire(struct feox_store *store, struct fx_record *record)
 {
-	fx_epoch_retire(store->epoch, &record->retired, record_free, fx_queue_cost(record));
+	fx_epoch_retire_plain(store->epoch, record, fx_queue_cost(record));
 }
 
 static struct fx_record *find_visible(struct feox_store *store, uint64_t hash, const void *key,
@@ -81,7 +81,7 @@ struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const vo
 	 * Found expired: absent only if it was still there when the clock was read, else it may
 	 * have been replaced before it expired, and the key was never absent.
 	 */
-	while (record && record->expiry_ns &&
+	while (record && (record->flags & FX_RECORD_EXPIRES) &&
 	       fx_record_expired(record, fx_clock_now(&store->clock))) {
 		struct fx_record *expired = record;
 
@@ -111,8 +111,8 @@ void fx_count_change(struct feox_store *store, const struct fx_record *old,
 
 	if (keys)
 		atomic_fetch_add_explicit(&fx_counters(store)->keys, keys, memory_order_relaxed);
-	if (is && record->expiry_ns)
-		fx_expiry_lower(store, record->expiry_ns);
+	if (is && (record->flags & FX_RECORD_EXPIRES))
+		fx_expiry_lower(store, fx_record_expiry(record));
 }
 
 void fx_count_record(struct feox_store *store, const struct fx_record *record)
@@ -156,7 +156,7 @@ static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 	fx_grant_add(&c->need, record);
 	err = fx_grant_acquire(store, &c->held, &c->need, true, c->flags & FEOX_RESERVED);
 	if (err) {
-		fx_record_unref(store->slab, record);
+		fx_record_drop(store, record);
 		return err == -EAGAIN ? fx_change_wait(c, FX_WAIT_ROOM) : err;
 	}
 	record->version = version;
@@ -188,7 +188,7 @@ static int attempt(struct feox_store *store, struct fx_change *c)
 	}
 	if (c->sweep && (old != c->sweep || !fx_record_expired(old, fx_clock_now(&store->clock))))
 		return -ENOENT;
-	if (old && old->expiry_ns && !c->sweep &&
+	if (old && (old->flags & FX_RECORD_EXPIRES) && !c->sweep &&
 	    fx_record_expired(old, fx_clock_now(&store->clock)))
 		old = NULL;
 	return replace(store, c, slot, word, old);
@@ -230,6 +230,14 @@ static int wait_before_retry(struct feox_store *store, struct fx_change *c, unsi
 	return -EINVAL;
 }
 
+/* What has to be there before the attempt: afterwards nothing may fail (C3). */
+static int prepare(struct feox_store *store, const struct fx_change *c)
+{
+	int err = c->deletes ? 0 : fx_epoch_throttle(store->epoch, c->flags & FEOX_NOWAIT);
+
+	return err ? err : fx_epoch_prepare(store->epoch, RETIRED_MAX);
+}
+
 int fx_commit(struct feox_store *store, struct fx_change *c)
 {
 	unsigned int turns = 0;
@@ -237,6 +245,9 @@ int fx_commit(struct feox_store *store, struct fx_change *c)
 
 	while (!err) {
 		c->wait = FX_WAIT_NOT;
+		err = prepare(store, c);
+		if (err)
+			break;
 		fx_epoch_enter();
 		err = attempt(store, c);
 		fx_epoch_leave();
@@ -247,6 +258,7 @@ int fx_commit(struct feox_store *store, struct fx_change *c)
 		err = wait_before_retry(store, c, &turns);
 	}
 	fx_grant_release(store, &c->held);
+	fx_epoch_offer(store->epoch);
 	if (!err && store->changed)
 		fx_event_change(store, c);
 	return err;

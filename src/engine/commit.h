@@ -64,7 +64,7 @@ struct fx_change {
 	int (*build)(struct feox_store *store, struct fx_change *change, struct fx_record *old,
 		     struct fx_record **ret_record);
 	bool keep_version;	       /* the old record's version stays */
-	bool deletes;		       /* the key will leave the order */
+	bool deletes;		       /* the key leaves the order; works whatever is deferred */
 	const struct fx_record *sweep; /* only if the key still has this record, and it expired */
 
 	/* For build. */
@@ -131,7 +131,8 @@ struct fx_record *fx_word_visible(fx_word word);
 /* Is it LIVE, without an expiry? Then the key's check bit may be clear (ordered_index.h). */
 static inline bool fx_word_is_plain(fx_word word)
 {
-	return word && fx_word_state(word) == FX_SLOT_LIVE && !fx_word_record(word)->expiry_ns;
+	return word && fx_word_state(word) == FX_SLOT_LIVE &&
+	       !(fx_word_record(word)->flags & FX_RECORD_EXPIRES);
 }
 
 /* What an intent's batch says: its old or its new record, NULL when that is none. transaction.c */

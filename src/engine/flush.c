@@ -197,7 +197,7 @@ static void call_waiters(struct feox_store *store, struct sync_waiter *waiter, i
 	}
 }
 
-static int write_cut(struct fx_flusher *flusher, struct fx_record *cut)
+static int write_cut(struct fx_flusher *flusher, struct fx_pending *cut)
 {
 	struct feox_store *store = flusher->store;
 	uint64_t begin = fx_monotonic_ns(), took;
@@ -219,7 +219,7 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 		       uint64_t room_wanted)
 {
 	struct feox_store *store = flusher->store;
-	struct fx_record *cut;
+	struct fx_pending *cut;
 	int err = atomic_load(&store->failed);
 
 	cut = fx_queue_cut(&store->queue);

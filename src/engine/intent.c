@@ -62,8 +62,7 @@ void fx_intent_unref(struct feox_store *store, struct intent *intent)
 
 static void intent_freed(struct fx_retired *retired, void *ctx)
 {
-	fx_intent_unref(ctx, intent_of((struct fx_record *)((char *)retired -
-							    offsetof(struct fx_record, retired))));
+	fx_intent_unref(ctx, (struct intent *)retired);
 }
 
 /* A decided intent -> the word it stands for. False: the slot holds something else by now. */
@@ -76,7 +75,7 @@ static bool settle(struct feox_store *store, fx_slot *slot, fx_word word)
 	if (!fx_hash_index_cas(store->hash, slot, word,
 			       committed ? intent->new_word : intent->old_word))
 		return false;
-	fx_epoch_retire(store->epoch, &intent->record.retired, intent_freed, intent->size);
+	fx_epoch_retire(store->epoch, &intent->retired, intent_freed, intent->size);
 	return true;
 }
 

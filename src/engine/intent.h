@@ -15,6 +15,7 @@ struct transaction {
 };
 
 struct intent {
+	struct fx_retired retired;
 	struct transaction *tx;
 	fx_word old_word;
 	fx_word new_word;	 /* old_word when the key does not change; set before COMMITTED */

@@ -242,7 +242,7 @@ static void ask_ahead(struct feox_iter *iter)
 /* A key whose value is in its record: copied. -ENOENT; 1: it is elsewhere. */
 static int copy_value(struct feox_iter *iter, struct fx_record *record, struct feox_item *item)
 {
-	if (!(record->flags & FX_RECORD_INLINE))
+	if (record->flags & FX_RECORD_APART)
 		return 1;
 	memcpy(iter->copy, fx_record_inline_value(record), record->value_size);
 	item->value = iter->copy;
@@ -281,12 +281,12 @@ static int look_up(struct feox_iter *iter, struct feox_item *item)
 	hash = iter->hashes[iter->taken % FX_ITER_AHEAD];
 	record = fx_find_live(iter->store, hash, item->key, item->key_size);
 	if (record && (iter->flags & FEOX_ITER_KEYS_ONLY)) {
-		iter->plain += !record->expiry_ns;
+		iter->plain += !(record->flags & FX_RECORD_EXPIRES);
 		result = 0;
 	} else if (record) {
 		item->value_size = record->value_size;
 		item->version = record->version;
-		item->expiry_ns = record->expiry_ns;
+		item->expiry_ns = fx_record_expiry(record);
 		result = iter->flags & FEOX_ITER_STAT ? 0 : copy_value(iter, record, item);
 	}
 	fx_epoch_leave();

@@ -38,9 +38,16 @@ static int add_record(struct load *load, const struct fx_extent *extent, uint32_
 	struct feox_store *store = load->store;
 	uint64_t hash = fx_hash_key(store->hash_seed, entry->key, entry->key_size);
 	_Atomic uint64_t *shard = &store->version_shards[hash % FX_VERSION_SHARDS];
-	struct fx_record *record =
-		fx_record_new(store->slab, entry->key, entry->key_size, entry->metadata,
-			      entry->metadata_size, entry->value_size, false);
+	const struct fx_record_parts parts = {
+		.key = entry->key,
+		.key_size = entry->key_size,
+		.metadata = entry->metadata,
+		.metadata_size = entry->metadata_size,
+		.expiry_ns = entry->expiry_ns,
+		.value_size = entry->value_size,
+		.cold = true,
+	};
+	struct fx_record *record = fx_record_new(store->slab, &parts);
 	fx_slot *slot;
 	fx_word word;
 	int err;
@@ -48,8 +55,7 @@ static int add_record(struct load *load, const struct fx_extent *extent, uint32_
 	if (!record)
 		return -ENOMEM;
 	record->version = entry->version;
-	record->expiry_ns = entry->expiry_ns;
-	atomic_init(&record->location,
+	atomic_init(&record->place,
 		    fx_location_make(extent->number, index, (uint32_t)(value_at / FX_VALUE_UNIT)));
 	atomic_init(&record->state, FX_DURABLE);
 	err = fx_hash_index_insert(store->hash, hash, fx_word_make(hash, record, FX_SLOT_LIVE),
@@ -132,7 +138,7 @@ static const void *next_key(void *ctx, size_t *ret_size, bool *ret_check)
 	const struct fx_record *record = load->records[load->next++];
 
 	*ret_size = record->key_size;
-	*ret_check = record->expiry_ns;
+	*ret_check = record->flags & FX_RECORD_EXPIRES;
 	return fx_record_key(record);
 }
 

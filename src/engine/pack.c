@@ -30,7 +30,7 @@ static struct fx_extent_entry entry_of(const struct fx_record *record)
 		.metadata = fx_record_metadata(record),
 		.metadata_size = record->metadata_size,
 		.version = record->version,
-		.expiry_ns = record->expiry_ns,
+		.expiry_ns = fx_record_expiry(record),
 		.value_size = record->value_size,
 	};
 }
@@ -100,7 +100,7 @@ static int allocate(struct fx_pack *pack, uint64_t blocks)
 static void put_value(struct feox_store *store, uint64_t sequence, uint8_t *buffer, uint64_t at,
 		      struct fx_record *record)
 {
-	struct fx_value *large = atomic_load_explicit(&record->value, memory_order_acquire);
+	struct fx_value *large = fx_record_value(record);
 	const uint8_t *value = large ? large->bytes : fx_record_inline_value(record);
 	uint64_t data = at + fx_value_checksums_size(record->value_size);
 
@@ -160,11 +160,8 @@ static void set_locations(struct fx_pack *pack, const struct fx_extent *extent)
 	uint64_t at = values_begin(pack->directory_bytes);
 
 	for (uint32_t i = 0; i < pack->count; i++) {
-		/* Release: who reads the location finds the extent in the table. */
-		atomic_store_explicit(
-			&pack->records[i]->location,
-			fx_location_make(extent->number, i, (uint32_t)(at / FX_VALUE_UNIT)),
-			memory_order_release);
+		fx_pending_of(pack->records[i])->location =
+			fx_location_make(extent->number, i, (uint32_t)(at / FX_VALUE_UNIT));
 		at += value_room(pack->records[i]);
 	}
 }

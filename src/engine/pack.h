@@ -30,7 +30,8 @@ struct fx_pack {
 void fx_pack_begin(struct fx_pack *pack, struct feox_store *store, struct fx_write_queue *writes,
 		   uint64_t next_sequence);
 
-/* Add a record; starts a write when an extent is full. Sets the record's location. */
+/* Add a record; starts a write when an extent is full. Sets its pending's location.
+ */
 int fx_pack_add(struct fx_pack *pack, struct fx_record *record);
 
 /* Write what is collected. */

@@ -8,7 +8,7 @@
  * a PENDING word, adds the key to the order, and makes the word LIVE: at once, when the leaf is
  * free and has room; else it leaves the section before it adds the key, and enters another.
  */
-#include "commit.h"
+#include "write.h"
 
 #include <errno.h>
 
@@ -39,7 +39,7 @@ static void published(struct feox_store *store, struct fx_change *c, const struc
 	c->held = (struct fx_grant){0}; /* the flusher's now */
 	c->version = record->version;
 	c->deleted = record->flags & FX_RECORD_TOMBSTONE;
-	c->new_expiry_ns = record->expiry_ns;
+	c->new_expiry_ns = fx_record_expiry(record);
 	fx_count_change(store, old, record);
 }
 
@@ -53,6 +53,7 @@ static bool swap(struct feox_store *store, const struct fx_change *c, fx_slot *s
 	enum fx_slot_state state =
 		record->flags & FX_RECORD_TOMBSTONE ? FX_SLOT_TOMBSTONE : FX_SLOT_LIVE;
 	fx_word desired = fx_word_make(c->hash, record, state);
+	struct fx_pending *pending;
 	struct fx_window window;
 	bool won;
 
@@ -62,13 +63,14 @@ static bool swap(struct feox_store *store, const struct fx_change *c, fx_slot *s
 			fx_record_retire(store, fx_word_record(word));
 		return won;
 	}
-	record->prev = fx_word_record(word);
+	pending = fx_pending_of(record);
+	pending->prev = fx_word_record(word);
 	window = fx_queue_enter(&store->queue);
 	FX_PAUSE(FX_PAUSE_WINDOW);
 	won = fx_hash_index_cas(store->hash, slot, word, desired);
 	FX_PAUSE(FX_PAUSE_PUBLISHED);
 	if (won)
-		fx_queue_push(window, record, record);
+		fx_queue_push(window, pending, pending);
 	fx_queue_leave(window);
 	return won;
 }
@@ -101,12 +103,13 @@ static int publish_over(struct feox_store *store, struct fx_change *c, fx_slot *
 	enum fx_wait wait = FX_WAIT_NOT;
 	bool won;
 
-	if ((record->flags & FX_RECORD_TOMBSTONE) || (record->expiry_ns && !old->expiry_ns))
+	if ((record->flags & FX_RECORD_TOMBSTONE) ||
+	    (record->flags & ~old->flags & FX_RECORD_EXPIRES))
 		wait = swap_held(store, c, slot, word, record, &won);
 	else
 		won = swap(store, c, slot, word, record);
 	if (!won) {
-		fx_record_unref(store->slab, record); /* nobody has seen it */
+		fx_record_drop(store, record);
 		return fx_change_wait(c, wait);
 	}
 	published(store, c, old, record);
@@ -138,13 +141,14 @@ static int place_pending(struct feox_store *store, struct fx_change *c, fx_slot 
 	fx_word pending = fx_word_make(c->hash, record, FX_SLOT_PENDING);
 	int err;
 
-	record->prev = word && store->persistent ? fx_word_record(word) : NULL;
+	if (word && store->persistent)
+		fx_pending_of(record)->prev = fx_word_record(word);
 	if (word)
 		err = fx_hash_index_cas(store->hash, slot, word, pending) ? 0 : -EEXIST;
 	else
 		err = insert_pending(store, c, pending, record);
 	if (err) {
-		fx_record_unref(store->slab, record); /* nobody has seen it */
+		fx_record_drop(store, record);
 		return err == -EEXIST ? fx_change_wait(c, FX_WAIT_NOT) : err;
 	}
 	FX_PAUSE(FX_PAUSE_PENDING);
@@ -157,6 +161,7 @@ static void make_live(struct feox_store *store, const struct fx_change *c, struc
 {
 	fx_word pending = fx_word_make(c->hash, record, FX_SLOT_PENDING);
 	fx_word live = fx_word_make(c->hash, record, FX_SLOT_LIVE);
+	struct fx_pending *queued = fx_pending_of(record);
 	bool won = false;
 
 	if (!store->persistent) {
@@ -171,7 +176,7 @@ static void make_live(struct feox_store *store, const struct fx_change *c, struc
 		window = fx_queue_enter(&store->queue);
 		won = fx_hash_index_cas(store->hash, slot, pending, live);
 		if (won)
-			fx_queue_push(window, record, record);
+			fx_queue_push(window, queued, queued);
 		fx_queue_leave(window);
 	}
 }
@@ -185,6 +190,8 @@ static void abandon(struct feox_store *store, const struct fx_change *c, struct 
 		fx_record_ref(tombstone);
 	fx_word_replace(store, c->hash, c->key, c->key_size,
 			fx_word_make(c->hash, record, FX_SLOT_PENDING), c->was);
+	if (store->persistent)
+		fx_pending_free(store->slab, record);
 	fx_record_retire(store, record); /* finds saw it as PENDING (C6) */
 	fx_epoch_leave();
 	/* The key may be in the order by now. */

@@ -130,10 +130,10 @@ void fx_queue_leave(struct fx_window window)
 	atomic_fetch_sub_explicit(&window.shard->writers[window.parity], 1, memory_order_release);
 }
 
-void fx_queue_push(struct fx_window window, struct fx_record *first, struct fx_record *last)
+void fx_queue_push(struct fx_window window, struct fx_pending *first, struct fx_pending *last)
 {
-	struct fx_record *_Atomic *list = &window.shard->list[window.parity];
-	struct fx_record *head = atomic_load_explicit(list, memory_order_relaxed);
+	struct fx_pending *_Atomic *list = &window.shard->list[window.parity];
+	struct fx_pending *head = atomic_load_explicit(list, memory_order_relaxed);
 
 	do
 		last->next = head;
@@ -151,20 +151,20 @@ static void drain(struct fx_queue_shard *shard, unsigned int parity)
 			sched_yield();
 }
 
-struct fx_record *fx_queue_cut(struct fx_queue *queue)
+struct fx_pending *fx_queue_cut(struct fx_queue *queue)
 {
 	uint64_t epoch = atomic_fetch_add(&queue->epoch, 1);
 	unsigned int parity = epoch & 1;
-	struct fx_record *all = NULL;
+	struct fx_pending *all = NULL;
 
 	for (unsigned int i = 0; i < FX_QUEUE_SHARDS; i++)
 		drain(&queue->shards[i], parity);
 	for (unsigned int i = 0; i < FX_QUEUE_SHARDS; i++) {
-		struct fx_record *list = atomic_exchange_explicit(&queue->shards[i].list[parity],
-								  NULL, memory_order_acquire);
+		struct fx_pending *list = atomic_exchange_explicit(&queue->shards[i].list[parity],
+								   NULL, memory_order_acquire);
 
 		while (list) {
-			struct fx_record *next = list->next;
+			struct fx_pending *next = list->next;
 
 			list->next = all;
 			all = list;
@@ -172,4 +172,21 @@ struct fx_record *fx_queue_cut(struct fx_queue *queue)
 		}
 	}
 	return all;
+}
+
+int fx_pending_new(struct fx_slab *slab, struct fx_record *record)
+{
+	struct fx_pending *pending = fx_slab_alloc(slab, sizeof(*pending));
+
+	if (!pending)
+		return -ENOMEM;
+	*pending = (struct fx_pending){.record = record};
+	atomic_store_explicit(&record->place, (uint64_t)(uintptr_t)pending, memory_order_relaxed);
+	return 0;
+}
+
+void fx_pending_free(struct fx_slab *slab, struct fx_record *record)
+{
+	fx_slab_free(slab, fx_pending_of(record), sizeof(struct fx_pending));
+	atomic_store_explicit(&record->place, 0, memory_order_relaxed);
 }

@@ -12,6 +12,10 @@
  *
  * Sharded by CPU at entry; a push is one compare-and-swap on the shard's list of that epoch's
  * parity.
+ *
+ * What is queued is a struct fx_pending for each record: what it replaced and where it is going to
+ * be matter until it is durable only, so that its record need not carry them. Until then the
+ * record's place leads to it (fx_pending_of()).
  */
 #ifndef FX_QUEUE_H
 #define FX_QUEUE_H
@@ -29,9 +33,17 @@
 #define FX_QUEUE_WAKE_RECORDS 1024u		    /* a flush starts early at these */
 #define FX_QUEUE_WAKE_BYTES   ((uint64_t)16 << 20)
 
+/* A change that is not durable. Its writer's until it is pushed, then the flusher's. */
+struct fx_pending {
+	struct fx_pending *next;
+	struct fx_record *record;
+	struct fx_record *prev; /* what record replaced, or NULL; kept until record is durable */
+	fx_location location;	/* where record has been written to */
+};
+
 struct fx_queue_shard {
 	_Atomic uint64_t writers[2]; /* inside a window, by epoch parity */
-	struct fx_record *_Atomic list[2];
+	struct fx_pending *_Atomic list[2];
 } __attribute__((aligned(64)));
 
 struct fx_queue {
@@ -82,13 +94,26 @@ struct fx_window fx_queue_enter(struct fx_queue *queue);
 void fx_queue_leave(struct fx_window window);
 
 /* Push the chain first..last, linked by next, as one: the same cut takes all of it or none. */
-void fx_queue_push(struct fx_window window, struct fx_record *first, struct fx_record *last);
+void fx_queue_push(struct fx_window window, struct fx_pending *first, struct fx_pending *last);
 
 /*
  * The flusher: everything published up to now, linked by next, in no particular order; NULL when
- * there is nothing. Each record's prev leads to what it replaced.
+ * there is nothing.
  */
-struct fx_record *fx_queue_cut(struct fx_queue *queue);
+struct fx_pending *fx_queue_cut(struct fx_queue *queue);
+
+/* Give a record that nobody has seen yet its pending. -ENOMEM. */
+int fx_pending_new(struct fx_slab *slab, struct fx_record *record);
+
+/* Free the pending of a record, which may have none: never published, or now durable. */
+void fx_pending_free(struct fx_slab *slab, struct fx_record *record);
+
+/* The pending of a record that is not durable; NULL in a memory-only store. */
+static inline struct fx_pending *fx_pending_of(const struct fx_record *r)
+{
+	return (struct fx_pending *)(uintptr_t)atomic_load_explicit(&r->place,
+								    memory_order_relaxed);
+}
 
 /* Bytes a record counts for in the queue (its memory). */
 static inline uint64_t fx_queue_cost(const struct fx_record *r)

@@ -52,8 +52,8 @@ static bool is_misuse(const struct feox_store *store, const void *key, size_t ke
 
 void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold)
 {
-	/* Acquire: pairs with the flusher's release; what it names is in the table. */
-	fx_location location = atomic_load_explicit(&record->location, memory_order_acquire);
+	/* A cold record is durable, and what its location names is in the table. */
+	fx_location location = fx_record_is(record, FX_DURABLE) ? fx_record_location(record) : 0;
 	struct fx_extent *extent =
 		fx_extent_table_get(store->extents, fx_location_extent(location));
 
@@ -105,8 +105,9 @@ static void keep(struct feox_store *store, struct fx_record *record, struct fx_v
 
 	fx_value_ref(value);
 	/* Release: who sees the pointer sees the bytes. */
-	if (!atomic_compare_exchange_strong_explicit(&record->value, &expected, value,
-						     memory_order_release, memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(fx_record_value_field(record), &expected,
+						     value, memory_order_release,
+						     memory_order_relaxed))
 		fx_value_unref(store->slab, value);
 }
 
@@ -135,14 +136,14 @@ static void fill_value(struct fx_record *record, struct fx_value *large, struct 
 {
 	value->size = record->value_size;
 	value->version = record->version;
-	value->expiry_ns = record->expiry_ns;
+	value->expiry_ns = fx_record_expiry(record);
 	value->data = large ? large->bytes : fx_record_inline_value(record);
 	value->pin = large ? (void *)((uintptr_t)large | PIN_VALUE) : record;
 }
 
 void fx_value_pin(struct fx_record *record, struct feox_value *value)
 {
-	struct fx_value *large = atomic_load_explicit(&record->value, memory_order_acquire);
+	struct fx_value *large = fx_record_value(record);
 
 	if (large)
 		fx_value_ref(large);
@@ -269,8 +270,7 @@ static int copy_slice(struct feox_store *store, uint64_t hash, const void *key, 
 			fx_cold_pin(store, record, ret_cold);
 			result = 1;
 		} else if (*size) {
-			struct fx_value *large =
-				atomic_load_explicit(&record->value, memory_order_acquire);
+			struct fx_value *large = fx_record_value(record);
 			const uint8_t *data = large ? large->bytes : fx_record_inline_value(record);
 
 			memcpy(buffer, data + offset, *size);
@@ -346,7 +346,7 @@ FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_siz
 
 		*ret_stat = (struct feox_stat){.size = record->value_size,
 					       .version = record->version,
-					       .expiry_ns = record->expiry_ns,
+					       .expiry_ns = fx_record_expiry(record),
 					       .metadata_size = n};
 		if (n > metadata_capacity)
 			n = metadata_capacity;

@@ -8,6 +8,7 @@
 #include "commit.h"
 
 #include "bytes.h"
+#include "cleanup.h"
 #include "journal_chain.h"
 
 #include <errno.h>
@@ -24,6 +25,8 @@
 #define FLUSH_INTERVAL_MAX     (UINT64_C(3600) * 1000000000)
 #define CLOSING_WAIT_MS	       60000u
 #define LOG_MAX		       512u
+#define DEFERRED_DIVISOR       16u /* of the memory limit */
+#define DEFERRED_MIN	       ((uint64_t)256 << 10)
 
 #define OPEN_FLAGS                                                                                 \
 	(FEOX_OPEN_CREATE | FEOX_OPEN_READ_ONLY | FEOX_OPEN_NO_URING | FEOX_OPEN_NO_SWEEPER)
@@ -169,12 +172,22 @@ FEOX_API void feox_effective_options(const struct feox_store *store,
 		ret_options->flags |= FEOX_OPEN_NO_URING;
 }
 
+/* Deferred memory is a small part of the limit, but enough for a writer at full speed. */
+static uint64_t deferred_max(const struct feox_store *store)
+{
+	uint64_t part = store->memory_limit / DEFERRED_DIVISOR;
+
+	return part < FX_EPOCH_DEFERRED_MAX ? FX_MAX(part, DEFERRED_MIN) : FX_EPOCH_DEFERRED_MAX;
+}
+
 static int create_memory(struct feox_store *store)
 {
 	int err = fx_slab_create(NULL, &store->slab);
 
 	if (!err)
 		err = fx_epoch_create(store, &store->epoch);
+	if (!err)
+		fx_epoch_configure(store->epoch, fx_record_free, deferred_max(store));
 	if (!err)
 		err = fx_ordered_index_create(store->slab, store->epoch, &store->order);
 	return err;
@@ -297,9 +310,12 @@ static void release_record(void *ctx, fx_slot *slot, fx_word word)
 	struct fx_record *record = fx_word_record(word);
 
 	while (record) {
-		bool dirty = store->persistent && atomic_load(&record->state) != FX_DURABLE;
-		struct fx_record *prev = dirty ? record->prev : NULL;
+		struct fx_record *prev = NULL;
 
+		if (store->persistent && !fx_record_is(record, FX_DURABLE)) {
+			prev = fx_pending_of(record)->prev;
+			fx_pending_free(store->slab, record);
+		}
 		fx_record_unref(store->slab, record);
 		record = prev;
 	}
@@ -320,13 +336,11 @@ static void release_records(struct feox_store *store)
 
 static void destroy(struct feox_store *store)
 {
-	if (store->epoch)
-		fx_epoch_drain(store->epoch);
+	fx_epoch_destroy(store->epoch); /* first: what is deferred refers to all the rest */
 	release_records(store);
 	fx_hash_index_destroy(store->hash);
 	fx_ordered_index_destroy(store->order);
 	fx_extent_table_destroy(store->extents);
-	fx_epoch_destroy(store->epoch);
 	fx_space_destroy(store->space);
 	if (store->chain)
 		fx_chain_free(store->chain);

@@ -235,10 +235,16 @@ bool fx_memory_is_spare(struct feox_store *store, uint64_t bytes);
 /* ---- commit.c: what the flusher calls when a batch is durable ----------------------------------
  */
 
-/* Give up the index's or flusher's reference on a record that nobody can find any more. */
+/*
+ * Give up the index's or flusher's reference on a record that nobody can find any more. The calling
+ * thread has prepared for it (fx_epoch_prepare()).
+ */
 void fx_record_retire(struct feox_store *store, struct fx_record *record);
 
-/* A tombstone with both FX_DONE bits: empty its slot if it still has it, and retire it. */
+/* The epoch's way to free it: drops a reference. ctx is the store. */
+void fx_record_free(void *record, void *ctx);
+
+/* A tombstone both UNLINKED and DURABLE: empty its slot if it still has it, and retire it. */
 void fx_tombstone_finish(struct feox_store *store, struct fx_record *tombstone);
 
 /* Count a record that recovery has found. */

@@ -77,8 +77,8 @@ static void visit(void *ctx, fx_slot *slot, fx_word word)
 
 	if (fx_word_state(word) == FX_SLOT_INTENT) {
 		due = sweeper->now; /* S3 */
-	} else if (fx_word_state(word) == FX_SLOT_LIVE && record->expiry_ns) {
-		due = record->expiry_ns;
+	} else if (fx_word_state(word) == FX_SLOT_LIVE && (record->flags & FX_RECORD_EXPIRES)) {
+		due = fx_record_expiry(record);
 		if (due <= sweeper->now && sweeper->count < FOUND_MAX) {
 			fx_record_ref(record);
 			sweeper->found[sweeper->count++] = record;

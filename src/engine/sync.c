@@ -15,9 +15,8 @@ static bool is_durable(struct feox_store *store, const void *key, size_t key_siz
 				  key_size, NULL);
 	switch (word ? fx_word_state(word) : FX_SLOT_FROZEN) {
 	case FX_SLOT_LIVE:
-	case FX_SLOT_TOMBSTONE: /* acquire: pairs with the flusher's store after its sync */
-		durable = atomic_load_explicit(&fx_word_record(word)->state,
-					       memory_order_acquire) == FX_DURABLE;
+	case FX_SLOT_TOMBSTONE:
+		durable = fx_record_is(fx_word_record(word), FX_DURABLE);
 		break;
 	default: /* an empty slot is durably so; a key in transition is not */
 		durable = !word;

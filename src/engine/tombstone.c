@@ -33,11 +33,10 @@ bool fx_order_drop_dead(struct feox_store *store, uint64_t hash, const void *key
 
 void fx_tombstone_unlinked(struct feox_store *store, struct fx_record *tombstone)
 {
-	uint8_t done = FX_DONE_UNLINKED | (store->persistent ? 0 : FX_DONE_DURABLE);
+	uint8_t done = FX_UNLINKED | (store->persistent ? 0 : FX_DURABLE);
 
 	/* Whoever sets the second bit finishes; pairs with the flusher's fetch_or. */
-	if ((atomic_fetch_or(&tombstone->done, done) | done) ==
-	    (FX_DONE_UNLINKED | FX_DONE_DURABLE))
+	if ((atomic_fetch_or(&tombstone->state, done) | done) & FX_DURABLE)
 		fx_tombstone_finish(store, tombstone);
 }
 

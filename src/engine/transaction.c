@@ -93,13 +93,13 @@ static void note_outcome(struct entry *entry)
 	entry->op->outcome[entry->is_target] = (struct fx_outcome){
 		.what = lives(entry) ? FX_KEY_SET : FX_KEY_GONE,
 		.version = entry->new->version,
-		.expiry_ns = entry->new->expiry_ns,
+		.expiry_ns = fx_record_expiry(entry->new),
 	};
 }
 
 static void commit(struct run *run)
 {
-	struct fx_record *first = NULL, *last = NULL;
+	struct fx_pending *first = NULL, *last = NULL;
 	struct fx_window window;
 
 	for (size_t i = 0; i < run->count; i++) {
@@ -116,10 +116,10 @@ static void commit(struct run *run)
 		count_operation(fx_counters(run->store), entry);
 		note_outcome(entry);
 		if (run->store->persistent) {
-			new->next = first;
-			first = new;
+			fx_pending_of(new)->next = first;
+			first = fx_pending_of(new);
 			if (!last)
-				last = new;
+				last = first;
 		}
 	}
 	if (!first) {
@@ -145,7 +145,7 @@ static void abort_run(struct run *run)
 		struct entry *entry = &run->entries[i];
 
 		if (entry->new)
-			fx_record_unref(run->store->slab, entry->new); /* nobody has seen it */
+			fx_record_drop(run->store, entry->new);
 		entry->new = NULL;
 		if (!entry->added)
 			continue;
@@ -310,7 +310,13 @@ static int check_expired(struct run *run)
 static int execute(struct run *run, const struct feox_batch *batch)
 {
 	struct fx_grant need = {0};
-	int err = only_deletes(batch) ? 0 : check_memory(run, batch);
+	bool frees = only_deletes(batch);
+	int err = frees ? 0 : check_memory(run, batch);
+
+	if (!err && !frees)
+		err = fx_epoch_throttle(run->store->epoch, run->nowait);
+	if (!err) /* an old record and a tombstone for each key */
+		err = fx_epoch_prepare(run->store->epoch, 2 * run->count);
 
 	for (size_t i = 0; i < run->count && !err; i++)
 		err = fx_intent_place(run, &run->entries[i]);
@@ -334,6 +340,7 @@ static int execute(struct run *run, const struct feox_batch *batch)
 	FX_PAUSE(FX_PAUSE_DECIDED);
 	settle_all(run);
 	fx_grant_release(run->store, &run->held);
+	fx_epoch_offer(run->store->epoch);
 	return err;
 }
 

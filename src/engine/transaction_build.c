@@ -150,7 +150,8 @@ int fx_run_build(struct run *run, struct fx_grant *need)
 		}
 		if (!entry->new)
 			continue;
-		entry->new->prev = run->store->persistent ? before : NULL;
+		if (run->store->persistent)
+			fx_pending_of(entry->new)->prev = before;
 		fx_grant_add(need, entry->new);
 	}
 	return 0;

@@ -31,32 +31,58 @@ int fx_value_prepare(struct feox_store *store, const void *value, size_t size,
 	return 0;
 }
 
+/* A record with what the flusher needs to know of it. */
+static struct fx_record *record_new(struct feox_store *store, const struct fx_record_parts *parts)
+{
+	struct fx_record *record = fx_record_new(store->slab, parts);
+
+	if (record && store->persistent && fx_pending_new(store->slab, record)) {
+		fx_record_unref(store->slab, record);
+		record = NULL;
+	}
+	return record;
+}
+
 struct fx_record *fx_record_build(struct feox_store *store, const struct fx_content *content)
 {
-	bool is_inline = content->size <= FX_INLINE_MAX && !content->large;
-	struct fx_record *record =
-		fx_record_new(store->slab, content->key, content->key_size, content->metadata,
-			      content->metadata_size, content->size, is_inline);
+	const struct fx_record_parts parts = {
+		.key = content->key,
+		.key_size = content->key_size,
+		.metadata = content->metadata,
+		.metadata_size = content->metadata_size,
+		.expiry_ns = content->expiry_ns,
+		.value_size = content->size,
+	};
+	struct fx_record *record = record_new(store, &parts);
 
-	if (!record)
-		return NULL;
-	record->expiry_ns = content->expiry_ns;
-	if (content->large) {
+	if (!record || !content->size)
+		return record;
+	if (record->flags & FX_RECORD_APART) {
 		fx_value_ref(content->large);
-		atomic_store_explicit(&record->value, content->large, memory_order_relaxed);
-	} else if (content->size) {
-		memcpy(fx_record_inline_value(record), content->value, content->size);
+		atomic_store_explicit(fx_record_value_field(record), content->large,
+				      memory_order_relaxed);
+	} else { /* a small value that was read from disk is apart until now */
+		memcpy(fx_record_inline_value(record),
+		       content->large ? content->large->bytes : content->value, content->size);
 	}
 	return record;
 }
 
 struct fx_record *fx_tombstone_build(struct feox_store *store, const void *key, size_t key_size)
 {
-	struct fx_record *record = fx_record_new(store->slab, key, key_size, NULL, 0, 0, false);
+	struct fx_record *record =
+		record_new(store, &(struct fx_record_parts){.key = key, .key_size = key_size});
 
 	if (record)
 		record->flags |= FX_RECORD_TOMBSTONE;
 	return record;
+}
+
+void fx_record_drop(struct feox_store *store, struct fx_record *record)
+{
+	if (store->persistent)
+		fx_pending_free(store->slab, record);
+	fx_record_unref(store->slab, record);
 }
 
 void fx_content_of(struct fx_record *record, struct fx_content *ret_content)
@@ -66,13 +92,13 @@ void fx_content_of(struct fx_record *record, struct fx_content *ret_content)
 		.key_size = record->key_size,
 		.metadata = fx_record_metadata(record),
 		.metadata_size = record->metadata_size,
-		.expiry_ns = record->expiry_ns,
+		.expiry_ns = fx_record_expiry(record),
 		.size = record->value_size,
 	};
-	if (record->flags & FX_RECORD_INLINE)
-		ret_content->value = fx_record_inline_value(record);
+	if (record->flags & FX_RECORD_APART)
+		ret_content->large = fx_record_value(record);
 	else
-		ret_content->large = atomic_load_explicit(&record->value, memory_order_acquire);
+		ret_content->value = fx_record_inline_value(record);
 }
 
 int fx_value_need(struct feox_store *store, struct fx_change *c, struct fx_record *record)
@@ -113,7 +139,7 @@ void fx_content_keep(struct fx_content *content, const struct fx_record *old, un
 		content->metadata_size = old->metadata_size;
 	}
 	if (old && (flags & FEOX_KEEP_EXPIRY))
-		content->expiry_ns = old->expiry_ns;
+		content->expiry_ns = fx_record_expiry(old);
 }
 
 unsigned int fx_keep_flags(const struct fx_change *c)

@@ -14,7 +14,7 @@ struct fx_content {
 	uint64_t expiry_ns;
 	const void *value; /* when it is to be inline */
 	size_t size;
-	struct fx_value *large; /* else; the record takes a reference of its own */
+	struct fx_value *large; /* else; the record takes a reference of its own, or a copy */
 };
 
 /* A copy of a value too large to be inline, or NULL. -ENOMEM. */
@@ -30,6 +30,9 @@ int fx_value_need(struct feox_store *store, struct fx_change *change, struct fx_
 /* NULL when memory is short. Version 0. */
 struct fx_record *fx_record_build(struct feox_store *store, const struct fx_content *content);
 struct fx_record *fx_tombstone_build(struct feox_store *store, const void *key, size_t key_size);
+
+/* Free a record that was built and never published. */
+void fx_record_drop(struct feox_store *store, struct fx_record *record);
 
 /* What record consists of. Its value must not be cold. Inside the section that found it. */
 void fx_content_of(struct fx_record *record, struct fx_content *ret_content);

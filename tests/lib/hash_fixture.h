@@ -29,6 +29,11 @@ static inline bool hash_fixture_fail(void *ctx, size_t size)
 	return atomic_load(&f->fail_all) || n == atomic_load(&f->fail_at);
 }
 
+static inline void free_record(void *record, void *ctx)
+{
+	fx_record_unref(ctx, record);
+}
+
 static inline void hash_fixture_open(struct hash_fixture *f)
 {
 	struct fx_slab_options options = {.fail = hash_fixture_fail, .fail_ctx = f};
@@ -36,6 +41,7 @@ static inline void hash_fixture_open(struct hash_fixture *f)
 	*f = (struct hash_fixture){0};
 	assert_int_equal(fx_slab_create(&options, &f->slab), 0);
 	assert_int_equal(fx_epoch_create(f->slab, &f->epoch), 0);
+	fx_epoch_configure(f->epoch, free_record, FX_EPOCH_DEFERRED_MAX);
 	assert_int_equal(fx_hash_index_create(f->slab, f->epoch, HASH_SEED, &f->index), 0);
 }
 
@@ -66,34 +72,18 @@ static inline uint64_t number_of(fx_word word)
 static inline struct fx_record *record_of(struct hash_fixture *f, uint64_t number, uint64_t version)
 {
 	struct test_key key = key_of(number);
-	struct fx_record *record = fx_record_new(f->slab, key.bytes, key.size, NULL, 0, 0, false);
+	const struct fx_record_parts parts = {.key = key.bytes, .key_size = key.size};
+	struct fx_record *record = fx_record_new(f->slab, &parts);
 
 	if (record)
 		record->version = version;
 	return record;
 }
 
-/* A record on its way out. */
-struct retired_record {
-	struct fx_retired retired;
-	struct fx_record *record;
-};
-
-static inline void free_record(struct fx_retired *retired, void *ctx)
-{
-	struct retired_record *r = (struct retired_record *)retired;
-
-	fx_record_unref(ctx, r->record);
-	free(r);
-}
-
 static inline void retire_record(struct hash_fixture *f, fx_word word)
 {
-	struct retired_record *r = malloc(sizeof(*r));
-
-	assert_non_null(r);
-	r->record = fx_word_record(word);
-	fx_epoch_retire(f->epoch, &r->retired, free_record, 128);
+	assert_int_equal(fx_epoch_prepare(f->epoch, 1), 0);
+	fx_epoch_retire_plain(f->epoch, fx_word_record(word), 128);
 }
 
 /* These enter their own section. */

@@ -88,7 +88,7 @@ static void states_and_empty_keys_are_kept(void **state)
 	fx_word word, other;
 
 	hash_fixture_open(&f);
-	record = fx_record_new(f.slab, NULL, 0, NULL, 0, 0, false);
+	record = fx_record_new(f.slab, &(struct fx_record_parts){0});
 	fx_epoch_enter();
 	assert_int_equal(fx_hash_index_find(f.index, hash, NULL, 0, &slot), 0);
 	assert_null(slot);

@@ -99,7 +99,7 @@ static void break_wakes_all(void **state)
 /* What is pushed in a window is in the next cut, a chain as one. */
 static void cut_takes_what_was_pushed(void **state)
 {
-	struct fx_record a = {0}, b = {0}, c = {0};
+	struct fx_pending a = {0}, b = {0}, c = {0};
 	struct fx_queue queue;
 	struct fx_window window;
 	unsigned int count = 0;
@@ -111,7 +111,7 @@ static void cut_takes_what_was_pushed(void **state)
 	b.next = &c;
 	fx_queue_push(window, &b, &c);
 	fx_queue_leave(window);
-	for (struct fx_record *r = fx_queue_cut(&queue); r; r = r->next)
+	for (struct fx_pending *p = fx_queue_cut(&queue); p; p = p->next)
 		count++;
 	assert_int_equal(count, 3);
 	assert_null(fx_queue_cut(&queue));

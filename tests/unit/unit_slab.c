@@ -145,8 +145,7 @@ static void test_memory_comes_back(void **state)
 	free(blocks);
 }
 
-/* ---- Short of memory ---------------------------------------------------------------------------
- */
+/* ---- Short of memory ------------------------------------------------------------------------- */
 
 static bool fail_large(void *ctx, size_t size)
 {
