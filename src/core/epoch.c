@@ -8,6 +8,19 @@
 #include <stdlib.h>
 #include <time.h>
 
+#ifdef FX_TSAN
+/*
+ * What liburcu itself does with memory, in its threads and in barrier calls, is ordered by means
+ * that ThreadSanitizer does not see; what its callbacks do is ours, and stays watched.
+ */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+	return "called_from_lib:liburcu\n";
+}
+#endif
+
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
 void fx_epoch_synchronize(void)
