@@ -83,6 +83,7 @@ static fx_slot *claim(struct fx_bucket *bucket, fx_word word, bool *moving)
 			*moving = true;
 		if (seen)
 			continue;
+		FX_PAUSE(FX_PAUSE_HASH_CLAIM);
 		/* Release: pairs with the acquire loads of a search; the record is complete. */
 		if (atomic_compare_exchange_strong_explicit(&bucket->slots[i], &seen, word,
 							    memory_order_release,

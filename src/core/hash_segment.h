@@ -39,6 +39,7 @@
 /* Where a test may stop a writer. */
 enum fx_hash_pause {
 	FX_PAUSE_HASH_LOCKED = FX_PAUSE_HASH_INDEX, /* has a home's lock, nothing placed */
+	FX_PAUSE_HASH_CLAIM,			    /* has seen an empty slot */
 	FX_PAUSE_HASH_STASH,			    /* has named a stash bucket, nothing placed */
 	FX_PAUSE_HASH_PLACED,			    /* the word is there, the lock held */
 	FX_PAUSE_HASH_FREEZING,			    /* a part of the segment is frozen */

@@ -232,35 +232,37 @@ static void a_walk_sees_what_is_there_throughout(void **state)
 	free(walked.seen);
 }
 
+/* Take back the key's reference bit, and set it when said so; was it set? */
+static bool unreference(struct hash_fixture *f, uint64_t number, bool set)
+{
+	struct test_key key = key_of(number);
+	fx_slot *slot;
+	bool was;
+
+	fx_epoch_enter();
+	fx_hash_index_find(f->index, key.hash, key.bytes, key.size, &slot);
+	was = fx_slot_unreference(slot);
+	for (unsigned int i = 0; set && i < 2; i++)
+		fx_slot_reference(slot);
+	fx_epoch_leave();
+	return was;
+}
+
 static void reference_bits_are_kept_by_splits(void **state)
 {
 	const uint64_t keys = 1200;
 	struct hash_fixture f;
-	fx_slot *slot;
 
 	hash_fixture_open(&f);
 	for (uint64_t n = 0; n < keys; n++)
 		assert_int_equal(insert_number(&f, n, 1), 0);
-	for (uint64_t n = 0; n < keys; n += 3) {
-		struct test_key key = key_of(n);
-
-		fx_epoch_enter();
-		fx_hash_index_find(f.index, key.hash, key.bytes, key.size, &slot);
-		assert_false(fx_slot_unreference(slot));
-		fx_slot_reference(slot);
-		fx_slot_reference(slot);
-		fx_epoch_leave();
-	}
+	for (uint64_t n = 0; n < keys; n += 3)
+		assert_false(unreference(&f, n, true));
 	for (uint64_t n = keys; n < 20 * keys; n++)
 		assert_int_equal(insert_number(&f, n, 1), 0);
 	for (uint64_t n = 0; n < keys; n++) {
-		struct test_key key = key_of(n);
-
-		fx_epoch_enter();
-		fx_hash_index_find(f.index, key.hash, key.bytes, key.size, &slot);
-		assert_int_equal(fx_slot_unreference(slot), n % 3 == 0);
-		assert_false(fx_slot_unreference(slot));
-		fx_epoch_leave();
+		assert_int_equal(unreference(&f, n, false), n % 3 == 0);
+		assert_false(unreference(&f, n, false));
 	}
 	hash_fixture_close(&f);
 }

@@ -16,15 +16,16 @@
 struct work {
 	struct hash_fixture *f;
 	uint64_t from;
-	_Atomic uint64_t done; /* keys from..from + done - 1 are in */
-	uint64_t lost;	       /* keys that somebody else had inserted */
+	_Atomic uint64_t done;	/* keys from..from + done - 1 are in */
+	_Atomic uint64_t count; /* keys it is to insert */
+	uint64_t lost;		/* keys that somebody else had inserted */
 };
 
 static void insert_mine(void *arg)
 {
 	struct work *w = arg;
 
-	for (uint64_t n = 0; n < MINE; n++) {
+	for (uint64_t n = 0; n < atomic_load(&w->count); n++) {
 		int err = insert_number(w->f, w->from + n, 1);
 
 		assert_true(err == 0 || err == -EEXIST);
@@ -75,10 +76,11 @@ static void nothing_is_left(struct hash_fixture *f, uint64_t limit)
 	assert_int_equal(fx_slab_used(f->slab), fx_hash_index_bytes(f->index));
 }
 
+/* It stops when it comes to point for the skip'th time, and ends after that insert. */
 static void one_stopped_thread(int point, unsigned int skip)
 {
 	struct hash_fixture f;
-	struct work w = {.f = &f};
+	struct work w = {.f = &f, .count = MINE};
 	struct victim v;
 	int mine;
 
@@ -88,9 +90,10 @@ static void one_stopped_thread(int point, unsigned int skip)
 	mine = insert_number(&f, atomic_load(&w.done), 1);
 	assert_true(mine == 0 || mine == -EEXIST);
 	use(&f, &w, MINE);
+	atomic_store(&w.count, atomic_load(&w.done) + 1);
 	victim_finish(&v);
 	assert_int_equal(w.lost, mine == 0);
-	assert_int_equal(atomic_load(&w.done), MINE);
+	assert_int_equal(atomic_load(&w.done), atomic_load(&w.count));
 	all_are_found(&f, &w);
 	nothing_is_left(&f, MINE + OTHERS);
 	hash_fixture_close(&f);
@@ -98,16 +101,19 @@ static void one_stopped_thread(int point, unsigned int skip)
 
 static void a_stopped_insert_holds_up_nobody(void **state)
 {
-	for (int point = FX_PAUSE_HASH_LOCKED; point < FX_PAUSE_HASH_END; point++) {
-		one_stopped_thread(point, 0);
-		one_stopped_thread(point, 1);
-	}
+	/* At its first key, when everything is empty, and at later ones. */
+	for (int point = FX_PAUSE_HASH_LOCKED; point < FX_PAUSE_HASH_END; point++)
+		for (unsigned int skip = 0; skip < 3; skip++)
+			one_stopped_thread(point, skip);
+	one_stopped_thread(FX_PAUSE_HASH_LOCKED, 2000);
+	one_stopped_thread(FX_PAUSE_HASH_CLAIM, 2000);
+	one_stopped_thread(FX_PAUSE_HASH_PLACED, 2000);
 }
 
 static void two_stopped_threads(int first, int second)
 {
 	struct hash_fixture f;
-	struct work w[2] = {{.f = &f}, {.f = &f, .from = MINE}};
+	struct work w[2] = {{.f = &f, .count = MINE}, {.f = &f, .count = MINE, .from = MINE}};
 	struct victim v[2];
 	bool stopped;
 
@@ -141,7 +147,7 @@ static void two_stopped_inserts_hold_up_nobody(void **state)
 static void without_memory_inserts_fail_and_finds_go_on(void **state)
 {
 	struct hash_fixture f;
-	struct work w = {.f = &f};
+	struct work w = {.f = &f, .count = MINE};
 	struct victim v;
 	struct test_key key;
 	struct fx_record *record;
