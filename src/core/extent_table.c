@@ -229,6 +229,15 @@ int fx_extent_table_add(struct fx_extent_table *table, uint64_t sequence, uint64
 	return 0;
 }
 
+void fx_extent_table_move(struct fx_extent_table *table, struct fx_extent *extent,
+			  const struct fx_run *runs, uint32_t run_count)
+{
+	count_totals(table, extent, -1);
+	memcpy(extent->runs, runs, run_count * sizeof(*runs));
+	extent->run_count = run_count;
+	count_totals(table, extent, 1);
+}
+
 struct fx_extent *fx_extent_table_get(struct fx_extent_table *table, uint32_t number)
 {
 	struct fx_extent *_Atomic *slot = slot_of(table, number);

@@ -51,6 +51,13 @@ int fx_extent_table_add(struct fx_extent_table *table, uint64_t sequence, uint64
 			struct fx_extent **ret_extent);
 
 /*
+ * A new extent, which no one has read yet, is elsewhere: in runs, of which there are not more than
+ * it has now. The flusher.
+ */
+void fx_extent_table_move(struct fx_extent_table *table, struct fx_extent *extent,
+			  const struct fx_run *runs, uint32_t run_count);
+
+/*
  * NULL when there is none of this number / sequence. Any thread / the flusher. A removed extent is
  * still found by its number, by who was inside an epoch section when it was removed.
  */

@@ -9,7 +9,8 @@
  *   commit      one journal record names the new extents, the dead records and the extents that
  *               are gone; extents and record are written together, then one fdatasync (I4). If the
  *               crash comes before its end, the record is not valid unless its extents are (I2).
- *               Where the journal has no room for it, a checkpoint stands in.
+ *               Where the journal has no room for it or cannot be written, a checkpoint stands in.
+ *               An extent that cannot be written goes elsewhere, and the record is written again
  *   settle      records are DURABLE; prev chains are retired; tombstones leave their slots
  *
  * Everything a cut holds is in one commit record: batches are all or nothing (I9).
@@ -304,36 +305,51 @@ void fx_disk_free_update(struct feox_store *store)
 			      memory_order_relaxed);
 }
 
-/* Wait until extents and commit record are written, then make them durable. */
-static int finish_commit(struct cut *cut)
-{
-	int err = fx_write_finish(&cut->writes);
-
-	if (!err)
-		err = fx_write_sync(cut->store);
-	if (!err)
-		fx_ceilings_publish(cut->store, &cut->header);
-	return err;
-}
-
 /*
  * A new chain instead of a commit record: its checkpoint has the state the cut leads to, and takes
  * effect with the superblock, after the sync that makes the extents durable too.
  */
 static int commit_by_checkpoint(struct cut *cut)
 {
-	int err = fx_write_finish(&cut->writes);
-
-	return err ? err : fx_chain_checkpoint(cut->store, cut->store->chain);
+	return fx_chain_checkpoint(cut->store, cut->store->chain);
 }
 
+/* Extents have moved: the commit record again, in its place; what it was is overwritten. */
+static int rewrite_commit(struct cut *cut)
+{
+	int err;
+
+	fx_chain_take_back(cut->store->chain, &cut->header);
+	err = write_commit(cut);
+	return err ? err : fx_write_finish(&cut->writes);
+}
+
+/*
+ * Extents and commit record are written together. Where an extent had to go elsewhere, the commit
+ * record is written again after it. Where there is no room for the record, or it cannot be written,
+ * a new chain stands in. Until the one fdatasync at the end nothing of the cut counts.
+ */
 static int commit(struct cut *cut)
 {
 	int err = write_commit(cut);
+	int moved = fx_write_extents(&cut->writes);
 
-	if (err == -ENOSPC)
+	if (!err)
+		err = cut->writes.err;
+	cut->writes.err = 0; /* a journal record's: it is dealt with here */
+	if (moved < 0)
+		return moved;
+	if (!err && moved)
+		err = rewrite_commit(cut);
+	if (atomic_load(&cut->store->failed))
+		return -EIO;
+	if (err == -ENOSPC || err == -EIO)
 		return commit_by_checkpoint(cut);
-	return err ? err : finish_commit(cut);
+	if (!err)
+		err = fx_write_sync(cut->store);
+	if (!err)
+		fx_ceilings_publish(cut->store, &cut->header);
+	return err;
 }
 
 static int write_all(struct cut *cut)
@@ -351,7 +367,7 @@ static int write_all(struct cut *cut)
 			atomic_fetch_add_explicit(&cut->store->io.commits, 1, memory_order_relaxed);
 	}
 	/* Whatever has gone wrong: no buffer may be in flight any more. */
-	fx_write_finish(&cut->writes);
+	fx_write_forget(&cut->writes);
 	return err;
 }
 

@@ -27,6 +27,7 @@
 #define LONG_FACTOR  4u
 #define LONG_LEAST   ((uint64_t)8)  /* blocks, in a tiny store */
 #define SPARE_EXTRA  ((uint64_t)16) /* blocks of a spare beyond checkpoints: commit records */
+#define ATTEMPTS     3u		    /* to write a new chain */
 #define COUNTER_MASK UINT64_C(0xffffffff)
 
 static int append_part(struct feox_store *store, struct fx_chain *chain,
@@ -215,27 +216,43 @@ static int first_segment(struct feox_store *store, struct fx_chain *chain, struc
 	return err == -ENOSPC ? fx_segment_allocate(store, 1, ret_run) : err;
 }
 
-int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain)
+/* A new chain's checkpoint, durable in blocks that no superblock names yet. */
+static int begin_chain(struct feox_store *store, struct fx_chain *old, struct fx_chain *new,
+		       struct fx_journal_header *header)
 {
-	struct fx_chain new = {.next_sequence = 1};
-	struct fx_journal_header header = {0};
 	struct fx_run first;
-	int err = new_generation(store, &new.generation);
+	int err;
 
+	*new = (struct fx_chain){.next_sequence = 1};
+	err = new_generation(store, &new->generation);
 	if (!err)
-		err = first_segment(store, chain, &first);
+		err = first_segment(store, old, &first);
 	if (err)
 		return err;
-	err = fx_chain_add_segment(&new, first);
+	err = fx_chain_add_segment(new, first);
 	if (err)
 		fx_space_free(store->space, first);
 	else
-		err = write_checkpoint(store, &new, &header);
-	if (err) {
-		free_runs(store, &new);
-		fx_chain_free(&new);
+		err = write_checkpoint(store, new, header);
+	if (!err)
+		return 0;
+	/* What could not be written is set aside, not given to the next one who asks. */
+	if (err != -EIO)
+		free_runs(store, new);
+	fx_chain_free(new);
+	return err;
+}
+
+int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain)
+{
+	struct fx_chain new;
+	struct fx_journal_header header = {0};
+	int err = -EIO;
+
+	for (unsigned int i = 0; i < ATTEMPTS && err == -EIO && !atomic_load(&store->failed); i++)
+		err = begin_chain(store, chain, &new, &header);
+	if (err)
 		return err;
-	}
 	new.checkpoint_blocks = new.blocks - new.segment.blocks + new.used;
 	store->super.chain_generation = new.generation;
 	store->super.chain_block = new.runs[0].start;

@@ -384,6 +384,9 @@ static int write_clean(struct feox_store *store)
 	end = fx_write_finish(&writes);
 	if (!err)
 		err = end;
+	/* Nothing is lost without it: the next opening only finds no orderly end. */
+	if (err == -EIO && !atomic_load(&store->failed))
+		return 0;
 	return err ? err : fx_write_sync(store);
 }
 

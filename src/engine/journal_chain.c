@@ -176,6 +176,12 @@ static int link_segment(struct feox_store *store, struct fx_chain *chain,
 	return fx_chain_add_segment(chain, run);
 }
 
+void fx_chain_take_back(struct fx_chain *chain, const struct fx_journal_header *header)
+{
+	chain->next_sequence--;
+	chain->used -= header->bytes / FX_BLOCK;
+}
+
 int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_write_queue *writes,
 		    struct fx_journal_writer *w, struct fx_journal_header *header, bool sync)
 {

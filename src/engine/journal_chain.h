@@ -36,10 +36,14 @@ int fx_chain_add_segment(struct fx_chain *chain, struct fx_run run);
 int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_write_queue *writes,
 		    struct fx_journal_writer *w, struct fx_journal_header *header, bool sync);
 
+/* The record appended last, header, is to be written again in its place. */
+void fx_chain_take_back(struct fx_chain *chain, const struct fx_journal_header *header);
+
 /*
  * Start a new chain with a checkpoint of everything in the extent table, make it the store's (both
- * superblocks), and free the old chain's segments. Waits. On failure *chain is as it was, unless a
- * superblock may have been written: then the store has failed.
+ * superblocks), and free the old chain's segments. Waits. Where it cannot be written it is begun
+ * anew in other blocks, a bounded number of times. On failure *chain is as it was, unless a sync or
+ * a superblock has failed: then the store has failed.
  */
 int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain);
 

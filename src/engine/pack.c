@@ -194,7 +194,7 @@ static int write_extent(struct fx_pack *pack)
 		return err;
 	}
 	set_locations(pack, extent);
-	fx_write_start(pack->writes, buffer, blocks * FX_BLOCK, pack->runs, pack->run_count);
+	fx_write_extent(pack->writes, extent, buffer);
 	pack->count = 0;
 	pack->directory_bytes = 0;
 	pack->value_bytes = 0;

@@ -27,6 +27,7 @@
  *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable
  *   pack.c      records -> extents
  *   disk_write.c, disk_read.c   writes in flight; reading extents
+ *   rewrite.c   extents that cannot be written where they should be
  *   journal_chain.c  where the next journal record goes
  *   checkpoint.c     a new chain and the room kept for it; superblocks.c: writing them
  *   create.c    making a store where there is nothing; format.c: what is written then

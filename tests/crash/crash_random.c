@@ -9,15 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum crash_op choose(struct crash_run *run)
-{
-	static const enum crash_op more[] = {CRASH_PUT, CRASH_OVERWRITE, CRASH_OVERWRITE,
-					     CRASH_BATCH, CRASH_SYNC};
-	uint64_t dice = recorder_random(&run->random, CRASH_OPS + 5);
-
-	return dice < CRASH_OPS ? (enum crash_op)dice : more[dice - CRASH_OPS];
-}
-
 static int workload(struct crash_run *run)
 {
 	struct crash_plan plan = run->plan;
@@ -29,7 +20,7 @@ static int workload(struct crash_run *run)
 	steps = 20 + (unsigned int)recorder_random(&run->random, 100);
 	err = crash_run_open(run);
 	for (unsigned int i = 0; i < steps && !err; i++) {
-		err = crash_apply(run, choose(run));
+		err = crash_apply(run, crash_choose(run));
 		if (!err && i == steps / 2 && run->seed % 5 == 0) {
 			err = crash_run_close(run);
 			if (!err)

@@ -226,3 +226,18 @@ int crash_run_walk(struct crash_run *run)
 	recorder_medium = run->medium;
 	return err;
 }
+
+int crash_run_check(struct crash_run *run)
+{
+	struct recorder_walk walk = {.recorder = run->medium, .at = run->medium->event_count};
+	struct state s = {.walk = &walk, .mode = RECORDER_ALL, .size = run->medium->size};
+	int err;
+
+	recorder_walk_seen(&walk, &s.acknowledged, &s.begun, &s.told);
+	recorder_load(run->scratch[0], run->medium->view, run->medium->size);
+	err = judge(run, &s, LOOK_NUMBERS);
+	if (err)
+		keep_image(run, &s, run->medium->view);
+	recorder_medium = run->medium;
+	return err;
+}

@@ -42,7 +42,7 @@ int crash_run_open(struct crash_run *run)
 	recorder_medium = run->medium;
 	atomic_store(&run->medium->begun, run->model.count);
 	err = feox_open(&options, &run->store, &diag);
-	if (err)
+	if (err && !run->quiet)
 		printf("seed %llu: cannot open: %s (%s)\n", (unsigned long long)run->seed,
 		       strerror(-err), diag.text);
 	if (err)
@@ -347,4 +347,13 @@ int crash_apply(struct crash_run *run, enum crash_op op)
 	run->model.count--;
 	atomic_store(&run->medium->begun, run->model.count);
 	return err == -ENOSPC || err == -ENOENT ? 0 : err;
+}
+
+enum crash_op crash_choose(struct crash_run *run)
+{
+	static const enum crash_op more[] = {CRASH_PUT, CRASH_OVERWRITE, CRASH_OVERWRITE,
+					     CRASH_BATCH, CRASH_SYNC};
+	uint64_t dice = recorder_random(&run->random, CRASH_OPS + 5);
+
+	return dice < CRASH_OPS ? (enum crash_op)dice : more[dice - CRASH_OPS];
 }

@@ -47,6 +47,7 @@ struct crash_run {
 	unsigned int last; /* the key that was changed last */
 	uint64_t max_size; /* of the file */
 	uint64_t states, nested;
+	bool quiet; /* errors are expected */
 };
 
 /* image: what is on the medium at first, NULL for nothing. */
@@ -63,6 +64,12 @@ int crash_run_close(struct crash_run *run);
  * was full. Another error: the store's.
  */
 int crash_apply(struct crash_run *run, enum crash_op op);
+
+/* An operation by chance. */
+enum crash_op crash_choose(struct crash_run *run);
+
+/* Does what is on the medium now hold a state that it may? As crash_run_walk(). */
+int crash_run_check(struct crash_run *run);
 
 /* Open and judge the states. 0, or -1 and a message on standard output. */
 int crash_run_walk(struct crash_run *run);

@@ -137,6 +137,8 @@ static int record_submit(struct fx_device *device, struct fx_io *io)
 	*p = (struct in_flight){.io = io, .result = fault(r, RECORDER_WRITE)};
 	if (!p->result && is_bad(r, io))
 		p->result = -EIO;
+	if (p->result && io->offset / FX_BLOCK < atomic_load(&r->lowest_failed))
+		atomic_store(&r->lowest_failed, io->offset / FX_BLOCK);
 	p->copy = must(malloc(io->size));
 	memcpy(p->copy, io->buffer, io->size);
 	p->write = add_write(r, io); /* one that fails may have arrived in part */
@@ -291,6 +293,7 @@ void recorder_load(struct recorder *r, const uint8_t *image, uint64_t size)
 	for (unsigned int i = 0; i < RECORDER_CALLS; i++)
 		atomic_store(&r->calls[i], 0);
 	r->bad_blocks = 0;
+	atomic_store(&r->lowest_failed, UINT64_MAX);
 	r->size = size;
 	if (image)
 		memcpy(r->view, image, size);

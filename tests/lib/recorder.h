@@ -75,6 +75,7 @@ struct recorder {
 	struct recorder_fault faults[RECORDER_CALLS];
 	_Atomic uint64_t calls[RECORDER_CALLS];
 	uint64_t bad_block, bad_blocks; /* writes that touch these fail; 0 blocks: none */
+	_Atomic uint64_t lowest_failed; /* first block of a write that failed */
 	_Atomic uint64_t acknowledged, begun, told; /* by the test, copied into events */
 	uint64_t random; /* for the order of completions; 0: as submitted */
 	bool record;	 /* else only a disk */
