@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kept.h"
+#include "stage.h"
 
 void fx_kept_free(struct fx_fs *fs, struct fx_kept *kept)
 {
@@ -76,4 +77,21 @@ int fx_keep(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found
 	fx_kept_free(fs, node->kept);
 	node->kept = kept;
 	return 0;
+}
+
+int fx_keep_removed(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found,
+		    bool with_value, unsigned int nowait)
+{
+	struct fx_attr attr = found->meta.attr;
+	FX_AUTO_BLOB struct fx_blob blob = {.data = NULL};
+	int rc = fx_keep(fs, node, found, with_value, nowait);
+
+	if (rc < 0 || found->marker || !found->recorded)
+		return rc;
+	attr.ctime = fx_now();
+	attr.set |= FX_ATTR_CTIME;
+	if (node->stage && node->stage->dirty)
+		node->stage->ctime = attr.ctime;
+	rc = fx_blob_make(&attr, &blob);
+	return rc < 0 ? rc : fx_kept_set_blob(node->kept, &blob);
 }

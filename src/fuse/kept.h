@@ -24,6 +24,10 @@ struct fx_kept {
 int fx_keep(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found, bool with_value,
 	    unsigned int nowait);
 
+/* The same of what loses its name now: its ctime is this moment. */
+int fx_keep_removed(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found,
+		    bool with_value, unsigned int nowait);
+
 /* The attributes have changed. */
 int fx_kept_set_blob(struct fx_kept *kept, const struct fx_blob *blob);
 

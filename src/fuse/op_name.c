@@ -81,7 +81,7 @@ void fx_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
 static int keep_for_handles(struct fx_call *call, struct fx_node *node,
 			    const struct fx_found *found)
 {
-	return node->opens ? fx_keep(call->fs, node, found, !node->stage, call->nowait) : 0;
+	return node->opens ? fx_keep_removed(call->fs, node, found, !node->stage, call->nowait) : 0;
 }
 
 /* The value of a directory's marker goes; the directory stays. */

@@ -361,8 +361,9 @@ static int prepare_nodes(struct renaming *r)
 	if (rc == 0 && replaced && exchanges(r))
 		return fx_node_prepare_move(replaced, &back, &r->back);
 	if (rc == 0 && replaced && keeps_something(r))
-		rc = fx_keep(r->call->fs, replaced, &r->to.found,
-			     !fx_node_is_directory(replaced) && !replaced->stage, r->call->nowait);
+		rc = fx_keep_removed(r->call->fs, replaced, &r->to.found,
+				     !fx_node_is_directory(replaced) && !replaced->stage,
+				     r->call->nowait);
 	return rc == -ENOENT ? 0 : rc; /* it has expired just now, see keeps_something() */
 }
 
