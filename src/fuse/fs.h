@@ -16,7 +16,7 @@
  *   stage.c     staged values: what is written and not yet published
  *   kept.c      what is left of a file whose name is gone
  *   later.c     stages and directory times that are written after a while
- *   scan.c      the names in a directory
+ *   scan.c      the names in a directory; bookmarks.c: the places of a listing
  *   ttl.c       expiry: kernel timeouts, texts
  *   kv.c        changes of one key as a key: kv_xattr.c asks for them
  *   default_ttl.c  the TTL that a directory gives to what is made below it

@@ -2,16 +2,17 @@
 /*
  * op_dir.c - directories: opened, listed, made durable.
  *
- * An entry's cookie is its number in its handle's listing, from 3 on ("." and ".." are 1 and 2).
- * The kernel may ask again for what the last answer held, when the caller's buffer was smaller: the
- * handle remembers those entries. Going back further begins the scan anew and counts; what has come
- * or gone meanwhile then moves the numbers, as POSIX allows for seekdir(3) after a change.
+ * "." and ".." have the cookies 1 and 2, every other entry that of the place behind it
+ * (bookmarks.h). The kernel may ask again for what the last answer held, when the caller's buffer
+ * was smaller: the handle remembers those entries. For what lies further back it returns to the
+ * bookmark, or looks for the place from the beginning when there is none.
  */
 #include <errno.h>
 #include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bookmarks.h"
 #include "cleanup.h"
 #include "control.h"
 #include "entry.h"
@@ -19,8 +20,7 @@
 #include "op.h"
 #include "scan.h"
 
-#define FX_FIRST_COOKIE ((off_t)2)	       /* what precedes the first entry of a scan */
-#define FX_INO_UNKNOWN	((uint64_t)UINT32_MAX) /* as libfuse says it; readdir(3) drops a 0 */
+#define FX_INO_UNKNOWN ((uint64_t)UINT32_MAX) /* as libfuse says it; readdir(3) drops a 0 */
 
 struct item {
 	struct item *next;
@@ -33,8 +33,9 @@ struct item {
 struct directory {
 	pthread_mutex_t mutex; /* guards all */
 	struct fx_scan scan;
+	struct fx_bookmarks bookmarks;
 	struct item *first, *last; /* given by the scan, maybe not by the kernel yet */
-	off_t cookie;		   /* of the last item that the scan has given */
+	off_t before;		   /* the cookie of the place before first, or of the scan's */
 	bool ended;		   /* the scan is through */
 };
 
@@ -45,25 +46,21 @@ static struct directory *directory_of(const struct fuse_file_info *fi)
 	return (struct directory *)(uintptr_t)fi->fh;
 }
 
-static void drop_items(struct directory *dir, off_t up_to)
+static void drop_first(struct directory *dir)
 {
-	while (dir->first && dir->first->cookie <= up_to) {
-		struct item *item = dir->first;
+	struct item *item = dir->first;
 
-		dir->first = item->next;
-		if (!dir->first)
-			dir->last = NULL;
-		free(item);
-	}
+	dir->before = item->cookie;
+	dir->first = item->next;
+	if (!dir->first)
+		dir->last = NULL;
+	free(item);
 }
 
-static void rewind_scan(struct directory *dir)
+static void drop_items(struct directory *dir)
 {
-	drop_items(dir, dir->cookie);
-	fx_scan_clear(&dir->scan);
-	fx_scan_init(&dir->scan);
-	dir->cookie = FX_FIRST_COOKIE;
-	dir->ended = false;
+	while (dir->first)
+		drop_first(dir);
 }
 
 static struct directory *directory_new(void)
@@ -74,7 +71,7 @@ static struct directory *directory_new(void)
 		return NULL;
 	pthread_mutex_init(&dir->mutex, NULL);
 	fx_scan_init(&dir->scan);
-	dir->cookie = FX_FIRST_COOKIE;
+	dir->before = FX_COOKIE_START;
 	return dir;
 }
 
@@ -82,8 +79,9 @@ static void directory_free(struct directory *dir)
 {
 	if (!dir)
 		return;
-	drop_items(dir, dir->cookie);
+	drop_items(dir);
 	fx_scan_clear(&dir->scan);
+	fx_bookmarks_clear(&dir->bookmarks);
 	pthread_mutex_destroy(&dir->mutex);
 	free(dir);
 }
@@ -135,38 +133,80 @@ static int scan_item(struct directory *dir)
 	item->next = NULL;
 	item->ino = entry.ino;
 	item->type = entry.type;
-	item->cookie = ++dir->cookie;
+	item->cookie = fx_scan_cookie(&dir->scan);
 	memcpy(item->name, entry.name.text, entry.name.size + 1);
 	if (dir->last)
 		dir->last->next = item;
 	else
 		dir->first = item;
 	dir->last = item;
+	fx_bookmarks_add(&dir->bookmarks, &dir->scan, item->cookie);
 	return 1;
 }
 
-/* The item behind cookie, from memory or the scan. 1, 0 at the end. */
-static int item_after(struct directory *dir, const struct item *before, off_t cookie,
-		      struct item **ret_item)
+/* The item behind before (NULL: the first one), from memory or the scan. 1, 0 at the end. */
+static int item_after(struct directory *dir, const struct item *before, struct item **ret_item)
 {
 	struct item *item = before ? before->next : dir->first;
-	int rc = 1;
+	int rc;
 
-	while (rc > 0 && (!item || item->cookie <= cookie)) {
-		item = item ? item->next : NULL;
-		if (item)
-			continue;
+	if (!item) {
 		rc = dir->ended ? 0 : scan_item(dir);
+		if (rc <= 0)
+			return rc;
 		item = dir->last;
-		if (rc > 0 && item->cookie <= cookie) { /* a jump forward */
-			drop_items(dir, item->cookie);
-			item = NULL;
-		}
 	}
-	if (rc > 0)
-		*ret_item = item;
-	return rc;
+	*ret_item = item;
+	return 1;
 }
+
+/* ---- Places ---------------------------------------------------------------------------------- */
+
+/* Whether the list begins behind cookie, having dropped what comes before. */
+static bool is_in_list(struct directory *dir, off_t cookie)
+{
+	const struct item *item = dir->first;
+
+	if (dir->before == cookie)
+		return true;
+	while (item && item->cookie != cookie)
+		item = item->next;
+	while (item && dir->before != cookie)
+		drop_first(dir);
+	return item;
+}
+
+/* Set the scan, which has not begun, to that place. 1: it is to be looked for, 0, or an error. */
+static int go_to(struct directory *dir, off_t cookie, bool rewinds)
+{
+	int rc;
+
+	if (!rewinds && is_in_list(dir, cookie))
+		return 0;
+	drop_items(dir);
+	dir->ended = false;
+	rc = cookie == FX_COOKIE_START ? -ENOENT
+				       : fx_bookmarks_return(&dir->bookmarks, &dir->scan, cookie);
+	dir->before = rc == 0 ? cookie : FX_COOKIE_START;
+	if (rc < 0)
+		fx_bookmarks_rewind(&dir->bookmarks, &dir->scan);
+	return rc == -ENOENT ? cookie != FX_COOKIE_START : rc;
+}
+
+/* From the beginning. -ENOENT: the entry before the place is gone. */
+static int look_for(struct directory *dir, off_t cookie)
+{
+	while (dir->before != cookie) {
+		int rc = dir->ended ? 0 : scan_item(dir);
+
+		if (rc <= 0)
+			return rc < 0 ? rc : -ENOENT;
+		drop_first(dir);
+	}
+	return 0;
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 /* What the kernel is told of an item; with plus, a lookup as well, when that does not wait. */
 static void describe(struct fx_call *call, const struct item *item, bool plus,
@@ -235,37 +275,37 @@ static bool entry_fits(const struct fx_call *call, const struct item *item, bool
 
 static int add_items(struct fx_call *call, struct directory *dir, bool plus)
 {
-	off_t cookie = FX_MAX(call->offset, FX_FIRST_COOKIE);
 	struct item *item = NULL;
 	int rc;
 
-	drop_items(dir, cookie);
-	while ((rc = item_after(dir, item, cookie, &item)) > 0) {
+	while ((rc = item_after(dir, item, &item)) > 0) {
 		struct fuse_entry_param entry;
 
 		if (!entry_fits(call, item, plus))
 			return 0;
 		describe(call, item, plus, &entry);
 		add_entry(call, plus, item->name, &entry, item->cookie);
-		cookie = item->cookie;
 	}
 	return rc;
 }
 
 static int list(struct fx_call *call, struct directory *dir, bool plus)
 {
-	off_t oldest = dir->first ? dir->first->cookie - 1 : dir->cookie;
-	int rc;
+	off_t cookie = FX_MAX(call->offset, FX_COOKIE_START);
+	int far = go_to(dir, cookie, call->offset == 0), rc;
 
-	if (call->offset == 0 || FX_MAX(call->offset, FX_FIRST_COOKIE) < oldest)
-		rewind_scan(dir);
+	if (far < 0)
+		return far;
 	rc = fx_scan_begin(call->fs, &dir->scan, call->node, call->nowait);
 	if (rc == -ESTALE)
 		return 0; /* removed: it lists nothing */
 	if (rc < 0)
 		return rc;
 	add_dots(call, plus);
-	rc = add_items(call, dir, plus);
+	if (far)
+		rc = look_for(dir, cookie);
+	if (rc == 0)
+		rc = add_items(call, dir, plus);
 	fx_scan_end(&dir->scan);
 	/* What is there already is an answer; a failure shows with the next request. */
 	return call->buffer_size ? 0 : rc;

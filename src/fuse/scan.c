@@ -97,7 +97,7 @@ static bool seen_has(const struct fx_scan *scan, const uint8_t *raw, size_t size
 	return false;
 }
 
-static int seen_add(struct fx_scan *scan, const uint8_t *raw, size_t size, bool continuation)
+int fx_scan_add_seen(struct fx_scan *scan, const uint8_t *raw, size_t size, bool continuation)
 {
 	struct fx_seen seen = {.size = size, .continuation = continuation};
 
@@ -205,7 +205,7 @@ static int continuation_entry(struct fx_scan *scan, struct fx_scan_entry *entry)
 	const uint8_t *separator = memchr(raw, scan->fs->rules.separator, raw_size);
 	size_t size = separator ? (size_t)(separator - raw) : raw_size;
 	bool given = seen_has(scan, raw, part_size, true);
-	int rc = given ? 0 : seen_add(scan, raw, part_size, true);
+	int rc = given ? 0 : fx_scan_add_seen(scan, raw, part_size, true);
 
 	if (rc < 0)
 		return rc;
@@ -256,7 +256,7 @@ static int leaf_entry(struct fx_scan *scan, struct fx_scan_entry *entry)
 	if (twin < 0)
 		return twin;
 	if (twin) {
-		rc = seen_add(scan, raw, raw_size, false);
+		rc = fx_scan_add_seen(scan, raw, raw_size, false);
 		if (rc < 0)
 			return rc;
 		key->data[key->size] = (uint8_t)scan->fs->rules.separator;

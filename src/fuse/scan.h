@@ -52,6 +52,9 @@ void fx_scan_end(struct fx_scan *scan);
 /* 1: the next name; 0: no more; -EAGAIN: nothing was skipped, go on with a later begin. */
 int fx_scan_next(struct fx_scan *scan, struct fx_scan_entry *ret_entry);
 
+/* Pass those bytes' directory (continuation: their continuation directory) over. -ENOMEM. */
+int fx_scan_add_seen(struct fx_scan *scan, const uint8_t *raw, size_t size, bool continuation);
+
 /*
  * st_nlink of the directory with that base: 2 + its subdirectories when 64 seeks find them all,
  * else 1. *ret_expiry_ns: when a subdirectory may vanish by itself.
