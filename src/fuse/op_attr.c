@@ -9,7 +9,6 @@
 #include "control.h"
 #include "kept.h"
 #include "later.h"
-#include "notify.h"
 #include "op.h"
 #include "stage.h"
 #include "ttl.h"
@@ -164,8 +163,7 @@ int fx_clear_setid(struct fx_call *call)
 		attr->mode = without_setid(attr->mode);
 		if (rc == 0)
 			rc = fx_attr_change_commit(call, &found);
-		if (rc == 0) /* the kernel does not know the mode it has now */
-			fx_notify_inode(call->fs, node, false, NULL, NULL);
+		call->invalidates = rc == 0; /* the kernel does not know the mode it has now */
 	}
 	node->has_no_setid = rc == 0;
 	return rc;
