@@ -196,24 +196,6 @@ static int insert_locked(struct fx_ordered_index *index, struct fx_oi_leaf *leaf
 	return err;
 }
 
-int fx_ordered_index_try_insert(struct fx_ordered_index *index, const void *key, size_t key_size,
-				const struct fx_order_hint *hint)
-{
-	struct fx_oi_key k = {key, key_size};
-	struct fx_oi_leaf *leaf = try_lock_hinted(index, k, hint);
-	struct fx_oi_probe probe;
-	struct fx_oi_place place;
-	bool added;
-
-	if (!leaf)
-		return -EAGAIN;
-	probe = fx_oi_probe(leaf, k);
-	added = is_there(leaf, &probe, &place) ||
-		(probe.size <= FX_OI_INLINE_MAX && fx_oi_append(leaf, &place, &probe, NULL));
-	fx_oi_unlock(&leaf->lock);
-	return added ? 0 : -EAGAIN;
-}
-
 int fx_ordered_index_insert(struct fx_ordered_index *index, const void *key, size_t key_size)
 {
 	struct fx_oi_key k = {key, key_size};
@@ -252,6 +234,17 @@ bool fx_ordered_index_remove(struct fx_ordered_index *index, const void *key, si
 /* ---- Check bits -------------------------------------------------------------------------------
  */
 
+static struct fx_order_lock hold(struct fx_ordered_index *index, struct fx_oi_leaf *leaf,
+				 struct fx_oi_key key, const struct fx_oi_place *place)
+{
+	return (struct fx_order_lock){.index = index,
+				      .leaf = leaf,
+				      .key = key.bytes,
+				      .key_size = key.size,
+				      .before = place->before,
+				      .at = place->at};
+}
+
 int fx_ordered_index_lock(struct fx_ordered_index *index, const void *key, size_t key_size,
 			  const struct fx_order_hint *hint, struct fx_order_lock *ret_lock)
 {
@@ -270,12 +263,29 @@ int fx_ordered_index_lock(struct fx_ordered_index *index, const void *key, size_
 	}
 	fx_oi_set_check(leaf, place.at);
 	FX_PAUSE(FX_OI_PAUSE_CHECKED);
-	*ret_lock = (struct fx_order_lock){.index = index,
-					   .leaf = leaf,
-					   .key = key,
-					   .key_size = key_size,
-					   .before = place.before,
-					   .at = place.at};
+	*ret_lock = hold(index, leaf, k, &place);
+	return 0;
+}
+
+int fx_ordered_index_try_insert(struct fx_ordered_index *index, const void *key, size_t key_size,
+				const struct fx_order_hint *hint, struct fx_order_lock *ret_lock)
+{
+	struct fx_oi_key k = {key, key_size};
+	struct fx_oi_leaf *leaf = try_lock_hinted(index, k, hint);
+	struct fx_oi_probe probe;
+	struct fx_oi_place place;
+
+	if (!leaf)
+		return -EAGAIN;
+	probe = fx_oi_probe(leaf, k);
+	if (!is_there(leaf, &probe, &place)) {
+		if (probe.size > FX_OI_INLINE_MAX || !fx_oi_append(leaf, &place, &probe, NULL)) {
+			fx_oi_unlock(&leaf->lock);
+			return -EAGAIN;
+		}
+		place.at = leaf->used;
+	}
+	*ret_lock = hold(index, leaf, k, &place);
 	return 0;
 }
 
@@ -283,6 +293,17 @@ void fx_ordered_index_unlock(struct fx_order_lock *lock)
 {
 	struct fx_oi_leaf *leaf = lock->leaf;
 
+	fx_oi_unlock(&leaf->lock);
+}
+
+void fx_ordered_index_unlock_plain(struct fx_order_lock *lock)
+{
+	struct fx_oi_leaf *leaf = lock->leaf;
+	uint64_t check = atomic_load_explicit(&leaf->check, memory_order_relaxed);
+
+	/* Release: pairs with the load in a scan; who sees the bit clear sees its key alive. */
+	atomic_store_explicit(&leaf->check, check & ~(UINT64_C(1) << lock->at),
+			      memory_order_release);
 	fx_oi_unlock(&leaf->lock);
 }
 

@@ -8,7 +8,8 @@
  *
  *   A key whose bit is clear is plain: its word is LIVE, and its record has no expiry.
  *
- * A key is inserted with the bit. Whoever changes the word of a plain key into anything that is not
+ * A key is inserted with the bit, which is cleared when it has become plain before its leaf is
+ * unlocked. Whoever changes the word of a plain key into anything that is not
  * plain (a tombstone, an intent, an expiry) holds the key's leaf while it does, and has set the bit
  * before: fx_ordered_index_lock(). It is cleared under the same lock, when the word is plain
  * (fx_ordered_index_settle()); it then stays plain until the lock is free again. Changes from plain
@@ -61,13 +62,6 @@ struct fx_order_hint {
 void fx_ordered_index_locate(struct fx_ordered_index *index, const void *key, size_t key_size,
 			     struct fx_order_hint *ret_hint);
 
-/*
- * As insert, but inside a section, and only when nobody has the leaf and there is room in it:
- * -EAGAIN otherwise, leave the section and insert.
- */
-int fx_ordered_index_try_insert(struct fx_ordered_index *index, const void *key, size_t key_size,
-				const struct fx_order_hint *hint);
-
 /* The leaf of a key, held while the key's word changes. */
 struct fx_order_lock {
 	struct fx_ordered_index *index;
@@ -78,6 +72,14 @@ struct fx_order_lock {
 };
 
 /*
+ * As insert, but inside a section, and only when nobody has the leaf and there is room in it:
+ * -EAGAIN otherwise, leave the section and insert. When the key is there the leaf is held, as by
+ * fx_ordered_index_lock().
+ */
+int fx_ordered_index_try_insert(struct fx_ordered_index *index, const void *key, size_t key_size,
+				const struct fx_order_hint *hint, struct fx_order_lock *ret_lock);
+
+/*
  * Hold the leaf of a key that lives, with its check bit set. Inside a section, which is not left
  * before the lock is: what is done in between must neither wait nor take long. key stays the
  * caller's. -EAGAIN: another writer has the leaf, leave the section and try again. -ENOENT: the key
@@ -86,6 +88,9 @@ struct fx_order_lock {
 int fx_ordered_index_lock(struct fx_ordered_index *index, const void *key, size_t key_size,
 			  const struct fx_order_hint *hint, struct fx_order_lock *ret_lock);
 void fx_ordered_index_unlock(struct fx_order_lock *lock);
+
+/* The key is plain now: clear its check bit, and unlock. */
+void fx_ordered_index_unlock_plain(struct fx_order_lock *lock);
 
 /* Drop the key, which has died under the lock, and unlock. */
 void fx_ordered_index_drop(struct fx_order_lock *lock);

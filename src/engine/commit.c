@@ -35,7 +35,7 @@
  *  C8 A key whose check bit is clear has a plain word: LIVE, without an expiry. It is added with
  *     the bit; every change of a plain word into another one is made while the key's leaf is held,
  *     with the bit set (fx_ordered_index_lock()); and the bit is cleared under that lock, for a
- *     plain word only (iter.c).
+ *     plain word only: by its insert, or by a scan that has looked the key up.
  *  C9 No section is kept while a leaf is waited for. Between the two sections of an insert the gate
  *     of a rename_prefix() may close: the second looks again, and gives the insert up.
  */

@@ -178,6 +178,10 @@ void fx_tombstone_unlinked(struct feox_store *store, struct fx_record *tombstone
 /* Drop a key from the order if it is dead. False: it is not. Outside of sections: it may wait. */
 bool fx_order_drop_dead(struct feox_store *store, uint64_t hash, const void *key, size_t key_size);
 
+/* Clear the check bits of the keys from first to last that are plain, where nobody has the leaf. */
+void fx_order_settle(struct feox_store *store, const void *first, size_t first_size,
+		     const void *last, size_t last_size);
+
 /* Count what replacing old by record (either may be NULL or a tombstone) does to the key counts. */
 void fx_count_change(struct feox_store *store, const struct fx_record *old,
 		     const struct fx_record *record);

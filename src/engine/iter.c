@@ -49,15 +49,6 @@ FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_opt
 	return err;
 }
 
-/* Under the key's leaf's lock. */
-static bool is_plain(void *ctx, const void *key, size_t key_size)
-{
-	struct feox_store *store = ctx;
-	uint64_t hash = fx_hash_key(store->hash_seed, key, key_size);
-
-	return fx_word_is_plain(fx_hash_index_find(store->hash, hash, key, key_size, NULL));
-}
-
 /* The batch is left: let the order know what was found out about it. */
 static void settle(struct feox_iter *iter)
 {
@@ -66,9 +57,8 @@ static void settle(struct feox_iter *iter)
 	size_t first = iter->reverse ? iter->taken - 1 : 0, last = iter->taken - 1 - first;
 
 	if (iter->plain >= SETTLE_MIN)
-		fx_ordered_index_settle(iter->store->order, keys + refs[first].offset,
-					refs[first].size, keys + refs[last].offset, refs[last].size,
-					is_plain, iter->store);
+		fx_order_settle(iter->store, keys + refs[first].offset, refs[first].size,
+				keys + refs[last].offset, refs[last].size);
 	iter->plain = 0;
 }
 

@@ -116,6 +116,21 @@ static int publish_over(struct feox_store *store, struct fx_change *c, fx_slot *
 	return 0;
 }
 
+/* Under the key's leaf's lock. */
+static bool is_plain(void *ctx, const void *key, size_t key_size)
+{
+	struct feox_store *store = ctx;
+	uint64_t hash = fx_hash_key(store->hash_seed, key, key_size);
+
+	return fx_word_is_plain(fx_hash_index_find(store->hash, hash, key, key_size, NULL));
+}
+
+void fx_order_settle(struct feox_store *store, const void *first, size_t first_size,
+		     const void *last, size_t last_size)
+{
+	fx_ordered_index_settle(store->order, first, first_size, last, last_size, is_plain, store);
+}
+
 /* ---- A new key ---------------------------------------------------------------------------------
  */
 
@@ -214,9 +229,19 @@ static void finish(struct feox_store *store, struct fx_change *c, struct fx_reco
 	published(store, c, before, record);
 }
 
+/* It has become LIVE while its leaf was held, so it is plain unless it expires (C8). */
+static void let_go(struct fx_order_lock *lock, const struct fx_record *record)
+{
+	if (record->flags & FX_RECORD_EXPIRES)
+		fx_ordered_index_unlock(lock);
+	else
+		fx_ordered_index_unlock_plain(lock);
+}
+
 static int publish_new(struct feox_store *store, struct fx_change *c, fx_slot *slot, fx_word word,
 		       struct fx_record *record)
 {
+	struct fx_order_lock lock;
 	int err;
 
 	/* Its leaf may come from memory while the slot is taken. */
@@ -224,12 +249,13 @@ static int publish_new(struct feox_store *store, struct fx_change *c, fx_slot *s
 	err = place_pending(store, c, slot, word, record);
 	if (err)
 		return err;
-	if (fx_ordered_index_try_insert(store->order, c->key, c->key_size, &c->hint)) {
+	if (fx_ordered_index_try_insert(store->order, c->key, c->key_size, &c->hint, &lock)) {
 		c->pending = record; /* it would have to wait, or to grow the leaf */
 		return 0;
 	}
 	FX_PAUSE(FX_PAUSE_ADDED);
 	finish(store, c, record);
+	let_go(&lock, record);
 	return 0;
 }
 
@@ -249,6 +275,7 @@ int fx_publish_finish(struct feox_store *store, struct fx_change *c)
 		return err;
 	}
 	finish(store, c, record);
+	fx_order_settle(store, c->key, c->key_size, c->key, c->key_size);
 	fx_epoch_leave();
 	return 0;
 }

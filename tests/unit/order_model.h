@@ -126,18 +126,28 @@ static inline int model_insert(struct model *m, size_t i)
 {
 	const struct model_key *key = &m->keys[i];
 	struct fx_order_hint hint = {0};
+	bool plain = i % 5 == 0;
+	struct fx_order_lock lock;
 	int err;
 
 	fx_epoch_enter();
 	if (i % 2)
 		fx_ordered_index_locate(m->index, key->bytes, key->size, &hint);
-	err = i % 3 ? fx_ordered_index_try_insert(m->index, key->bytes, key->size, &hint) : -EAGAIN;
+	err = i % 3 ? fx_ordered_index_try_insert(m->index, key->bytes, key->size, &hint, &lock)
+		    : -EAGAIN;
+	if (!err && plain)
+		fx_ordered_index_unlock_plain(&lock);
+	else if (!err)
+		fx_ordered_index_unlock(&lock);
 	fx_epoch_leave();
-	if (err == -EAGAIN)
-		err = fx_ordered_index_insert(m->index, key->bytes, key->size);
-
 	if (!err)
-		m->keys[i].there = m->keys[i].check = true;
+		m->keys[i].check = !plain;
+	if (err == -EAGAIN) {
+		err = fx_ordered_index_insert(m->index, key->bytes, key->size);
+		m->keys[i].check = !err || m->keys[i].check;
+	}
+	if (!err)
+		m->keys[i].there = true;
 	return err;
 }
 

@@ -336,8 +336,10 @@ static void check_bits(void **state)
 	struct worker workers[WRITERS + SCANNERS];
 
 	model_open(&words->crowd.m, WORDS, path_key);
-	for (size_t i = 0; i < words->crowd.m.count; i++)
+	for (size_t i = 0; i < words->crowd.m.count; i++) {
 		assert_int_equal(model_insert(&words->crowd.m, i), 0);
+		words->words[i] = !words->crowd.m.keys[i].check;
+	}
 	run_workers(&words->crowd, workers, change_words, read_bits);
 	model_close(&words->crowd.m);
 	free(words);
