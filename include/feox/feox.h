@@ -539,7 +539,8 @@ struct feox_item {
 /*
  * An iterator gives every key that is there from its opening to its end exactly once, in order; a
  * key that comes or goes meanwhile may be given or not: keys are read ahead, up to 512 of them.
- * What is given with a key is as it is when feox_iter_next() returns. It holds no lock between
+ * What is given with a key is as it is when feox_iter_next() returns with FEOX_ITER_STAT; else as it
+ * was at one moment since the call that gave the 128th item before it. It holds no lock between
  * calls. options are copied. Close it with feox_iter_close() (NULL is allowed).
  */
 FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_options *options,

@@ -141,6 +141,15 @@ find_anywhere(uintptr_t entry, uint64_t hash, const void *key, size_t key_size, 
 	return found.word;
 }
 
+/* The word in slot, when it is the key's and not on its way elsewhere; or 0. */
+static inline fx_word find_at(fx_slot *slot, const void *key, size_t key_size)
+{
+	/* Acquire: pairs with the release that published the record. */
+	fx_word word = atomic_load_explicit(slot, memory_order_acquire);
+
+	return fx_word_has_key(word, key, key_size) && !(word & FX_SLOT_FROZEN) ? word : 0;
+}
+
 fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const void *key,
 			   size_t key_size, fx_slot **ret_slot)
 {
@@ -151,10 +160,9 @@ fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const voi
 
 	if (match) { /* nine in ten of the keys that are there */
 		fx_slot *slot = &home->slots[__builtin_ctz(match)];
-		/* Acquire: pairs with the release that published the record. */
-		fx_word word = atomic_load_explicit(slot, memory_order_acquire);
+		fx_word word = find_at(slot, key, key_size);
 
-		if (fx_word_has_key(word, key, key_size) && !(word & FX_SLOT_FROZEN)) {
+		if (word) {
 			if (ret_slot)
 				*ret_slot = slot;
 			return word;
@@ -163,27 +171,44 @@ fx_word fx_hash_index_find(struct fx_hash_index *index, uint64_t hash, const voi
 	return find_anywhere(entry, hash, key, key_size, ret_slot);
 }
 
-void fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash)
+fx_word fx_hash_index_find_near(struct fx_hash_index *index, fx_slot *near, uint64_t hash,
+				const void *key, size_t key_size)
 {
-	uintptr_t entry = fx_directory_entry(&index->directory, hash);
+	fx_word word = near ? find_at(near, key, key_size) : 0;
 
-	__builtin_prefetch(fx_segment_home(fx_entry_segment(entry), fx_entry_kind(entry), hash));
+	return word ? word : fx_hash_index_find(index, hash, key, key_size, NULL);
 }
 
-bool fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash)
+struct fx_bucket *fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash)
+{
+	uintptr_t entry = fx_directory_entry(&index->directory, hash);
+	struct fx_bucket *home =
+		fx_segment_home(fx_entry_segment(entry), fx_entry_kind(entry), hash);
+
+	__builtin_prefetch(home);
+	return home;
+}
+
+/* The stash buckets that may have the key's word; home is of an older segment at worst. */
+static bool prefetch_stash(const struct fx_hash_index *index, uint64_t hash, uint64_t named)
 {
 	uintptr_t entry = fx_directory_entry(&index->directory, hash);
 	struct fx_segment *segment = fx_entry_segment(entry);
-	unsigned int kind = fx_entry_kind(entry);
-	struct fx_bucket *home = fx_segment_home(segment, kind, hash);
-	uint64_t named;
 
-	if (fx_bucket_prefetch(home, hash))
-		return true;
-	named = atomic_load_explicit(&home->header, memory_order_relaxed) & FX_HEADER_STASH;
 	for (uint64_t left = named; left; left &= left - 1)
-		__builtin_prefetch(fx_segment_stash_bucket(segment, kind, left));
+		__builtin_prefetch(fx_segment_stash_bucket(segment, fx_entry_kind(entry), left));
 	return !named;
+}
+
+bool fx_hash_index_prefetch_record(const struct fx_hash_index *index, struct fx_bucket *home,
+				   uint64_t hash, fx_slot **ret_near)
+{
+	*ret_near = fx_bucket_prefetch(home, hash);
+	if (*ret_near)
+		return true;
+	return prefetch_stash(index, hash,
+			      atomic_load_explicit(&home->header, memory_order_relaxed) &
+				      FX_HEADER_STASH);
 }
 
 void fx_hash_index_prefetch_stashed(const struct fx_hash_index *index, uint64_t hash)

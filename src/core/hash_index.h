@@ -56,6 +56,7 @@ static inline fx_word fx_word_make(uint64_t hash, const struct fx_record *record
 }
 
 struct fx_hash_index;
+struct fx_bucket;
 
 /* -ENOMEM. slab and epoch outlive the index. seed is that of fx_hash_key(), for splits. */
 int fx_hash_index_create(struct fx_slab *slab, struct fx_epoch *epoch, uint64_t seed,
@@ -93,13 +94,19 @@ int fx_hash_index_insert(struct fx_hash_index *index, uint64_t hash, fx_word wor
 			 fx_slot **ret_slot, fx_word *ret_word);
 
 /*
- * For batches: first ask for the bucket of each hash, then, when these have arrived, for the
- * records that may be the key's; where that says false, the word is in another bucket, which is now
- * on its way: once more for the records of that. Then find. Hints: nothing is wrong without them.
+ * For batches, in one section: first ask for the bucket of each hash, then, when these have come,
+ * for the records that may be the key's; where that says false, the word is in another bucket,
+ * which is now on its way: once more for the records of that. Then find; near says where that may
+ * look first. Hints: nothing is wrong without them.
  */
-void fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash);
-bool fx_hash_index_prefetch_record(const struct fx_hash_index *index, uint64_t hash);
+struct fx_bucket *fx_hash_index_prefetch(const struct fx_hash_index *index, uint64_t hash);
+bool fx_hash_index_prefetch_record(const struct fx_hash_index *index, struct fx_bucket *home,
+				   uint64_t hash, fx_slot **ret_near);
 void fx_hash_index_prefetch_stashed(const struct fx_hash_index *index, uint64_t hash);
+
+/* As find, for a near that prefetch_record has returned for this hash in the same section. */
+fx_word fx_hash_index_find_near(struct fx_hash_index *index, fx_slot *near, uint64_t hash,
+				const void *key, size_t key_size);
 
 /*
  * Visit a part of the table: *cursor 0 starts, and is 0 again when all has been visited. Visits

@@ -35,7 +35,7 @@ fx_slot *fx_stash_search(struct fx_segment *segment, unsigned int kind, uint64_t
 	return NULL;
 }
 
-bool fx_bucket_prefetch(struct fx_bucket *bucket, uint64_t hash)
+fx_slot *fx_bucket_prefetch(struct fx_bucket *bucket, uint64_t hash)
 {
 	unsigned int matches = fx_bucket_match(bucket, hash);
 
@@ -46,7 +46,7 @@ bool fx_bucket_prefetch(struct fx_bucket *bucket, uint64_t hash)
 		for (unsigned int i = 0; i < RECORD_LINES; i++)
 			__builtin_prefetch(record + (size_t)i * PREFETCH_LINE);
 	}
-	return matches;
+	return matches ? &bucket->slots[__builtin_ctz(matches)] : NULL;
 }
 
 /* ---- Placing: under the home's lock ------------------------------------------------------------

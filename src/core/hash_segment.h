@@ -187,8 +187,8 @@ static inline fx_slot *fx_bucket_search(struct fx_bucket *bucket, uint64_t hash,
 fx_slot *fx_stash_search(struct fx_segment *segment, unsigned int kind, uint64_t header,
 			 uint64_t hash, const void *key, size_t key_size, fx_word *ret_word);
 
-/* Ask for the records in bucket that may be the key's. False: there are none. */
-bool fx_bucket_prefetch(struct fx_bucket *bucket, uint64_t hash);
+/* Ask for the records in bucket that may be the key's. The slot of one, or NULL: there are none. */
+fx_slot *fx_bucket_prefetch(struct fx_bucket *bucket, uint64_t hash);
 
 /*
  * Look key up. True: *ret_found is the answer. False: the segment has been replaced, ask its

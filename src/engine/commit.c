@@ -72,15 +72,13 @@ static struct fx_record *find_visible(struct feox_store *store, uint64_t hash, c
 	return fx_word_visible(fx_hash_index_find(store->hash, hash, key, key_size, NULL));
 }
 
-struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const void *key,
-			       size_t key_size)
+/*
+ * record is what was visible. Found expired: absent only if it was still there when the clock was
+ * read, else it may have been replaced before it expired, and the key was never absent.
+ */
+static struct fx_record *unless_expired(struct feox_store *store, struct fx_record *record,
+					uint64_t hash, const void *key, size_t key_size)
 {
-	struct fx_record *record = find_visible(store, hash, key, key_size);
-
-	/*
-	 * Found expired: absent only if it was still there when the clock was read, else it may
-	 * have been replaced before it expired, and the key was never absent.
-	 */
 	while (record && (record->flags & FX_RECORD_EXPIRES) &&
 	       fx_record_expired(record, fx_clock_now(&store->clock))) {
 		struct fx_record *expired = record;
@@ -90,6 +88,20 @@ struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const vo
 			return NULL;
 	}
 	return record;
+}
+
+struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const void *key,
+			       size_t key_size)
+{
+	return unless_expired(store, find_visible(store, hash, key, key_size), hash, key, key_size);
+}
+
+struct fx_record *fx_find_live_near(struct feox_store *store, fx_slot *near, uint64_t hash,
+				    const void *key, size_t key_size)
+{
+	fx_word word = fx_hash_index_find_near(store->hash, near, hash, key, key_size);
+
+	return unless_expired(store, fx_word_visible(word), hash, key, key_size);
 }
 
 void fx_backoff(unsigned int *turns)

@@ -141,6 +141,9 @@ struct fx_record *fx_intent_visible(struct fx_record *intent);
 /* The visible, unexpired record of key or NULL. Inside an epoch section. */
 struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const void *key,
 			       size_t key_size);
+/* The same, near: see fx_hash_index_find_near(). */
+struct fx_record *fx_find_live_near(struct feox_store *store, fx_slot *near, uint64_t hash,
+				    const void *key, size_t key_size);
 
 /*
  * A word that says PENDING or INTENT is in a writer's way. True: it was an intent already decided

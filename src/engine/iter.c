@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * iter.c - ranges: keys come from the ordered index in batches that are copied out; then each is
- * looked up in the hash index, which alone knows whether it lives, for some keys ahead at once. A
- * scan for keys only looks up those with a check bit (ordered_index.h): the others were live when
- * the batch was made. When it has looked up many that turned out to be plain, it asks the ordered
- * index to clear their bits, so that the next scan need not.
+ * iter.c - ranges: keys come from the ordered index in batches that are copied out; then groups of
+ * them are looked up in the hash index, which alone knows whether they live. A scan for keys only
+ * looks up those with a check bit (ordered_index.h): the others were live when the batch was made.
+ * When it has looked up many that turned out to be plain, it asks the ordered index to clear their
+ * bits, so that the next scan need not.
  *
  * Nothing is held between calls but copies, and the pin on a large value.
  *
- *   batch   |given, or dead|record asked for|bucket asked for|       |beyond the range|
- *           0            taken            asked           hashed   inside           count
+ *   batch   |given, or dead|looked up|             |beyond the range|
+ *           0            taken     seen_to       inside           count
  */
 #include "iter.h"
 
@@ -154,7 +154,7 @@ static int fetch(struct feox_iter *iter, const void *key, size_t key_size, bool 
 		scan(iter, key, key_size, inclusive);
 	}
 	iter->inside = count_inside(iter);
-	iter->taken = iter->hashed = iter->asked = iter->asked_again = 0;
+	iter->taken = iter->seen_from = iter->seen_to = 0;
 	return 0;
 }
 
@@ -181,64 +181,6 @@ static int fetch_next(struct feox_iter *iter)
 /* ---- Looking up --------------------------------------------------------------------------------
  */
 
-static bool is_looked_up(const struct feox_iter *iter, const struct fx_key_ref *ref)
-{
-	return !(iter->flags & FEOX_ITER_KEYS_ONLY) || ref->check;
-}
-
-/* Some keys before number i of the batch is looked up: bucket, record, and what is further away. */
-static void ask_for_bucket(struct feox_iter *iter, size_t i)
-{
-	const struct fx_key_ref *ref = &iter->batch.refs[i];
-	struct feox_store *store = iter->store;
-	uint64_t hash;
-
-	if (!is_looked_up(iter, ref))
-		return;
-	hash = fx_hash_key(store->hash_seed, iter->batch.keys + ref->offset, ref->size);
-	iter->hashes[i % FX_ITER_AHEAD] = hash;
-	fx_hash_index_prefetch(store->hash, hash);
-}
-
-static void ask_for_record(struct feox_iter *iter, size_t i)
-{
-	iter->far[i % FX_ITER_AHEAD] =
-		is_looked_up(iter, &iter->batch.refs[i]) &&
-		!fx_hash_index_prefetch_record(iter->store->hash, iter->hashes[i % FX_ITER_AHEAD]);
-}
-
-static void ask_again(struct feox_iter *iter, size_t i)
-{
-	if (iter->far[i % FX_ITER_AHEAD])
-		fx_hash_index_prefetch_stashed(iter->store->hash, iter->hashes[i % FX_ITER_AHEAD]);
-}
-
-/* Let the memory come that the next keys are looked up in, each step a while after the one before.
- */
-static void ask_ahead(struct feox_iter *iter)
-{
-	size_t buckets = FX_MIN(iter->taken + FX_ITER_AHEAD, iter->inside);
-	size_t records = FX_MIN(iter->taken + FX_ITER_AHEAD * 5 / 8, iter->inside);
-	size_t again = FX_MIN(iter->taken + FX_ITER_AHEAD * 3 / 8, iter->inside);
-
-	while (iter->hashed < buckets)
-		ask_for_bucket(iter, iter->hashed++);
-	while (iter->asked < records)
-		ask_for_record(iter, iter->asked++);
-	while (iter->asked_again < again)
-		ask_again(iter, iter->asked_again++);
-}
-
-/* A key whose value is in its record: copied. -ENOENT; 1: it is elsewhere. */
-static int copy_value(struct feox_iter *iter, struct fx_record *record, struct feox_item *item)
-{
-	if (record->flags & FX_RECORD_APART)
-		return 1;
-	memcpy(iter->copy, fx_record_inline_value(record), record->value_size);
-	item->value = iter->copy;
-	return 0;
-}
-
 /* A value that is not in its record: pinned, after it was read if need be. */
 static int pin_value(struct feox_iter *iter, uint64_t hash, struct feox_item *item)
 {
@@ -254,33 +196,55 @@ static int pin_value(struct feox_iter *iter, uint64_t hash, struct feox_item *it
 	return 0;
 }
 
-/*
- * Fill item, which has the key to be taken next, from the hash index: 0, -ENOENT: it is dead,
- * -EAGAIN, -EIO.
- */
-static int look_up(struct feox_iter *iter, struct feox_item *item)
+/* Fill item, whose key has this hash, with what it is now: 0, -ENOENT: it is dead. */
+static int stat_now(struct feox_iter *iter, uint64_t hash, struct feox_item *item)
 {
 	struct fx_record *record;
-	int result = -ENOENT;
-	uint64_t hash;
 
-	if (iter->value.pin)
-		feox_value_release(iter->store, &iter->value);
 	fx_epoch_enter();
-	ask_ahead(iter);
-	hash = iter->hashes[iter->taken % FX_ITER_AHEAD];
 	record = fx_find_live(iter->store, hash, item->key, item->key_size);
-	if (record && (iter->flags & FEOX_ITER_KEYS_ONLY)) {
-		iter->plain += !(record->flags & FX_RECORD_EXPIRES);
-		result = 0;
-	} else if (record) {
+	if (record) {
 		item->value_size = record->value_size;
 		item->version = record->version;
 		item->expiry_ns = fx_record_expiry(record);
-		result = iter->flags & FEOX_ITER_STAT ? 0 : copy_value(iter, record, item);
 	}
 	fx_epoch_leave();
-	return result == 1 ? pin_value(iter, hash, item) : result;
+	return record ? 0 : -ENOENT;
+}
+
+static bool has_expired(const struct feox_iter *iter, const struct fx_iter_seen *seen)
+{
+	return seen->expiry_ns && seen->expiry_ns <= fx_clock_now(&iter->store->clock);
+}
+
+/*
+ * Fill item, which has the key to be taken next: 0, -ENOENT: it is dead, -EAGAIN, -EIO. iter->value
+ * is free.
+ */
+static int look_up(struct feox_iter *iter, struct feox_item *item)
+{
+	const struct fx_iter_seen *seen;
+	size_t i;
+
+	if (iter->taken >= iter->seen_to)
+		fx_iter_look_ahead(iter);
+	i = iter->taken - iter->seen_from;
+	if (iter->flags & FEOX_ITER_STAT)
+		return stat_now(iter, iter->hashes[i], item);
+	seen = &iter->seen[i];
+	if (!seen->alive)
+		return -ENOENT;
+	if (iter->flags & FEOX_ITER_KEYS_ONLY)
+		return 0;
+	if (has_expired(iter, seen))
+		return -ENOENT;
+	if (!seen->value)
+		return pin_value(iter, iter->hashes[i], item);
+	item->value = seen->value;
+	item->value_size = seen->value_size;
+	item->version = seen->version;
+	item->expiry_ns = seen->expiry_ns;
+	return 0;
 }
 
 /* ---- Next, seek --------------------------------------------------------------------------------
@@ -293,7 +257,9 @@ static inline int take(struct feox_iter *iter, struct feox_item *ret_item)
 	struct feox_item item = {.key = iter->batch.keys + ref->offset, .key_size = ref->size};
 	int err;
 
-	if (is_looked_up(iter, ref)) {
+	if (iter->value.pin)
+		feox_value_release(iter->store, &iter->value);
+	if (fx_iter_is_looked_up(iter, ref)) {
 		err = look_up(iter, &item);
 		if (err != -EAGAIN) /* else this key again at the next call */
 			iter->taken++;
@@ -367,9 +333,6 @@ static bool skip_to(struct feox_iter *iter, const void *key, size_t key_size)
 		}
 	}
 	iter->taken = low;
-	iter->hashed = FX_MAX(iter->hashed, low);
-	iter->asked = FX_MAX(iter->asked, low);
-	iter->asked_again = FX_MAX(iter->asked_again, low);
 	return true;
 }
 

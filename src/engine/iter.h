@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* iter.h - an iterator's inside. iter_range.c says which keys, iter.c gives them. */
+/*
+ * iter.h - an iterator's inside. iter_range.c says which keys, iter_ahead.c what they are, iter.c
+ * gives them.
+ */
 #ifndef FX_ITER_H
 #define FX_ITER_H
 
 #include "commit.h"
 
-#define FX_ITER_FIRST 8u  /* keys of the first batch when nobody says how many are wanted */
-#define FX_ITER_AHEAD 32u /* keys whose memory is on its way */
+#define FX_ITER_FIRST 8u   /* keys of the first batch when nobody says how many are wanted */
+#define FX_ITER_AHEAD 128u /* keys that are looked up together */
+#define FX_ITER_VALUES                                                                             \
+	((size_t)16 * FX_INLINE_MAX) /* bytes of their values that are copied together */
 
 /* A side of the range. */
 struct fx_bound {
 	const uint8_t *key; /* NULL: none */
 	size_t size;
 	bool inclusive;
+};
+
+/* What a key that is looked up was at one moment. */
+struct fx_iter_seen {
+	bool alive;
+	const void *value; /* NULL: it is not in its record */
+	uint64_t value_size, version, expiry_ns;
 };
 
 struct feox_iter {
@@ -26,20 +38,23 @@ struct feox_iter {
 
 	/*
 	 * Keys copied out of the ordered index. Of count, inside are in the range, taken have been
-	 * given (or were dead). The records of those up to asked are on their way, but for those
-	 * far away, which are up to asked_again; the buckets of those up to hashed, whose hashes
-	 * are in hashes. The last of count is where the next batch begins.
+	 * given (or were dead), and those from seen_from to seen_to have been looked up: what they
+	 * are is in seen, their hashes are in hashes. The last of count is where the next batch
+	 * begins.
 	 */
 	struct fx_key_batch batch;
 	void *large; /* what the batch lives in when the first room was too small; malloc(3)ed */
-	size_t inside, taken, asked_again, asked, hashed;
+	size_t inside, taken, seen_from, seen_to;
 	unsigned int next_max; /* keys of the next batch */
 	unsigned int plain;    /* keys of the batch that had to be looked up for nothing */
-	uint64_t hashes[FX_ITER_AHEAD];
-	bool far[FX_ITER_AHEAD];
 
-	struct feox_value value; /* of the last item, when it is not in copy */
-	uint8_t *copy;		 /* FX_INLINE_MAX bytes */
+	struct feox_value value; /* of the last item, when it is not in values */
+	uint8_t *values;	 /* FX_ITER_VALUES bytes */
+	size_t values_used;
+
+	/* Not initialised. */
+	uint64_t hashes[FX_ITER_AHEAD];
+	struct fx_iter_seen seen[FX_ITER_AHEAD];
 };
 
 /*
@@ -60,6 +75,15 @@ bool fx_iter_is_beyond(const struct feox_iter *iter, const void *key, size_t key
 
 /* Is key before the side where it begins? */
 bool fx_iter_is_before(const struct feox_iter *iter, const void *key, size_t key_size);
+
+/* Must the hash index be asked about it? */
+static inline bool fx_iter_is_looked_up(const struct feox_iter *iter, const struct fx_key_ref *ref)
+{
+	return !(iter->flags & FEOX_ITER_KEYS_ONLY) || ref->check;
+}
+
+/* Look up the keys from number taken on, at least one. */
+void fx_iter_look_ahead(struct feox_iter *iter);
 
 /* Keys in the order's sense of the iterator: <0: a comes first. */
 int fx_iter_compare(const struct feox_iter *iter, const void *a, size_t a_size, const void *b,

@@ -132,7 +132,7 @@ int fx_iter_new(struct feox_store *store, const struct feox_iter_options *o,
 {
 	size_t max = first_keys(o->limit);
 	size_t keys = FX_MAX(max * FIRST_SIZE, FIRST_MIN);
-	size_t copy = gives_values(o->flags) ? FX_INLINE_MAX : 0;
+	size_t values = gives_values(o->flags) ? FX_ITER_VALUES : 0;
 	size_t low = FX_MAX(o->from_size, o->prefix_size);
 	size_t high = FX_MAX(o->to_size, o->prefix_size);
 	struct feox_iter *iter;
@@ -140,23 +140,22 @@ int fx_iter_new(struct feox_store *store, const struct feox_iter_options *o,
 
 	if (is_misuse(o))
 		return -EINVAL;
-	iter = malloc(sizeof(*iter) + max * sizeof(struct fx_key_ref) + keys + copy + low + high);
+	iter = malloc(sizeof(*iter) + max * sizeof(struct fx_key_ref) + keys + values + low + high);
 	if (!iter)
 		return -ENOMEM;
-	*iter = (struct feox_iter){.store = store,
-				   .flags = o->flags,
-				   .reverse = o->flags & FEOX_ITER_REVERSE,
-				   .left = o->limit ? o->limit : UINT64_MAX,
-
-				   .next_max = o->limit ? (unsigned int)FX_MIN(o->limit, max)
-							: FX_ITER_FIRST};
+	memset(iter, 0, offsetof(struct feox_iter, hashes));
+	iter->store = store;
+	iter->flags = o->flags;
+	iter->reverse = o->flags & FEOX_ITER_REVERSE;
+	iter->left = o->limit ? o->limit : UINT64_MAX;
+	iter->next_max = o->limit ? (unsigned int)FX_MIN(o->limit, max) : FX_ITER_FIRST;
 	iter->batch.refs = (struct fx_key_ref *)(iter + 1);
 	room = (uint8_t *)(iter->batch.refs + max);
 	iter->batch.keys = room;
 	iter->batch.capacity = keys;
 	iter->batch.max = max;
-	iter->copy = room + keys;
-	range_set(iter, o, room + keys + copy, room + keys + copy + low);
+	iter->values = room + keys;
+	range_set(iter, o, room + keys + values, room + keys + values + low);
 	*ret_iter = iter;
 	return 0;
 }

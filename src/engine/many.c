@@ -25,6 +25,8 @@ struct group {
 	size_t count;
 	const struct feox_key *keys[GROUP];
 	uint64_t hashes[GROUP];
+	struct fx_bucket *homes[GROUP];
+	fx_slot *near[GROUP];
 	bool valid[GROUP];
 };
 
@@ -52,15 +54,16 @@ static void hash_keys(struct group *g)
 
 /* Inside an epoch section: bucket lines, then records' lines, some of which are a bucket further.
  */
-static void prefetch(const struct group *g)
+static void prefetch(struct group *g)
 {
 	uint32_t further = 0;
 
 	for (size_t i = 0; i < g->count; i++)
 		if (g->valid[i])
-			fx_hash_index_prefetch(g->store->hash, g->hashes[i]);
+			g->homes[i] = fx_hash_index_prefetch(g->store->hash, g->hashes[i]);
 	for (size_t i = 0; i < g->count; i++)
-		if (g->valid[i] && !fx_hash_index_prefetch_record(g->store->hash, g->hashes[i]))
+		if (g->valid[i] && !fx_hash_index_prefetch_record(g->store->hash, g->homes[i],
+								  g->hashes[i], &g->near[i]))
 			further |= UINT32_C(1) << i;
 	for (; further; further &= further - 1)
 		fx_hash_index_prefetch_stashed(g->store->hash, g->hashes[__builtin_ctz(further)]);
@@ -81,7 +84,8 @@ static int find(const struct group *g, size_t i, struct feox_value *ret_value,
 
 	if (!g->valid[i])
 		return -EINVAL;
-	record = fx_find_live(g->store, g->hashes[i], g->keys[i]->data, g->keys[i]->size);
+	record = fx_find_live_near(g->store, g->near[i], g->hashes[i], g->keys[i]->data,
+				   g->keys[i]->size);
 	if (!record)
 		return -ENOENT;
 	if (fx_record_is_cold(record)) {

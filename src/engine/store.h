@@ -20,7 +20,7 @@
  *   many.c      get_many, put_many
  *   event.c     what the change callback is told
  *   read.c      get, read, stat; cold.c reads a value that is on disk only
- *   iter.c      ranges
+ *   iter.c      ranges; iter_range.c which keys, iter_ahead.c what they are
  *   queue.c     published changes on their way to the flusher; the consistent cut
  *   reserve.c   memory and disk promised before publication
  *   flush.c     the flusher's thread: when to write, who waits for it, growth

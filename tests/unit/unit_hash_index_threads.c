@@ -86,12 +86,13 @@ static void *find(void *arg)
 		uint64_t n = rnd(&seed, STABLE);
 		struct test_key key = key_of(STABLE_FROM + n);
 		uint64_t version;
+		fx_slot *near;
 		fx_word word;
 
 		fx_epoch_enter();
-		fx_hash_index_prefetch(s->f.index, key.hash);
-		fx_hash_index_prefetch_record(s->f.index, key.hash);
-		word = fx_hash_index_find(s->f.index, key.hash, key.bytes, key.size, NULL);
+		fx_hash_index_prefetch_record(
+			s->f.index, fx_hash_index_prefetch(s->f.index, key.hash), key.hash, &near);
+		word = fx_hash_index_find_near(s->f.index, near, key.hash, key.bytes, key.size);
 		assert_true(word != 0);
 		assert_int_equal(fx_word_state(word), FX_SLOT_LIVE);
 		version = fx_word_record(word)->version;
