@@ -4,6 +4,7 @@
  *
  *   main.c      command line -> store open -> session -> unmount -> close
  *   options.c   the command line and the mount options; dashes.c, units.c: parts of it
+ *   remount.c   mount -o remount
  *   session.c   the transport: one thread feeds requests from /dev/fuse to libfuse
  *   fs.c        struct fx_fs, the table of handlers
  *   call.c      one request: locks, hand-over to the pool, answers that wait for durability

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "events.h"
+#include "remount.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -374,6 +375,17 @@ static int run_in_background(struct daemon *d)
 	_exit(run(d));
 }
 
+static int remount(struct daemon *d)
+{
+	struct fx_text why = {""};
+
+	if (fx_remount(&d->options, &why) == 0)
+		return EXIT_OK;
+	set_report(d, EXIT_MOUNT, "%s: %s", d->options.mountpoint, why.text);
+	send_report(d);
+	return EXIT_MOUNT;
+}
+
 /* A store opened as descriptor 0, 1 or 2 would be lost to detach(), or read by a careless printf.
  */
 static int open_standard_streams(void)
@@ -413,6 +425,8 @@ int main(int argc, char **argv)
 		code = make_absolute(&d, &store, &mountpoint);
 	if (code) {
 		send_report(&d);
+	} else if (d.options.remount) {
+		code = remount(&d);
 	} else if (d.options.foreground) {
 		code = run(&d);
 	} else {

@@ -9,6 +9,7 @@
 #include "options.h"
 
 #include "dashes.h"
+#include "usage.h"
 
 #include "feox/feox.h"
 
@@ -26,10 +27,12 @@
 enum option_kind {
 	OPT_IGNORE, /* somebody else's */
 	OPT_KERNEL, /* handed on */
+	OPT_SHOWN,  /* what /proc/mounts shows, and mount(8) repeats to remount */
 	OPT_FLAG,
 	OPT_UNFLAG,
 	OPT_SIZE,
 	OPT_TIME,
+	OPT_INTERVAL, /* a time that is not 0 */
 	OPT_NUMBER,
 	OPT_TEXT,
 	OPT_OCTAL,
@@ -47,6 +50,7 @@ struct option_word {
 static const struct option_word words[] = {
 	{"ro", OPT_FLAG, FIELD(read_only)},
 	{"rw", OPT_UNFLAG, FIELD(read_only)},
+	{"remount", OPT_FLAG, FIELD(remount)},
 	{"allow_other", OPT_FLAG, FIELD(allow_other)},
 	{"sync", OPT_FLAG, FIELD(sync)},
 	{"async", OPT_UNFLAG, FIELD(sync)},
@@ -55,8 +59,8 @@ static const struct option_word words[] = {
 	{"grow_max=", OPT_SIZE, FIELD(grow_max)},
 	{"max_size=", OPT_SIZE, FIELD(max_size)},
 	{"max_value=", OPT_SIZE, FIELD(max_value)},
-	{"flush_interval=", OPT_TIME, FIELD(flush_interval_ns)},
-	{"publish_interval=", OPT_TIME, FIELD(publish_interval_ns)},
+	{"flush_interval=", OPT_INTERVAL, FIELD(flush_interval_ns)},
+	{"publish_interval=", OPT_INTERVAL, FIELD(publish_interval_ns)},
 	{"cache=", OPT_TIME, FIELD(cache_ns)},
 	{"rename_max=", OPT_NUMBER, FIELD(rename_max)},
 	{"prefix=", OPT_TEXT, FIELD(prefix)},
@@ -79,6 +83,10 @@ static const struct option_word words[] = {
 	{"atime", OPT_KERNEL, 0},
 	{"noatime", OPT_KERNEL, 0},
 	{"dirsync", OPT_KERNEL, 0},
+	{"user_id=", OPT_SHOWN, 0},
+	{"group_id=", OPT_SHOWN, 0},
+	{"max_read=", OPT_SHOWN, 0},
+	{"blksize=", OPT_SHOWN, 0},
 	{"relatime", OPT_IGNORE, 0},
 	{"norelatime", OPT_IGNORE, 0},
 	{"strictatime", OPT_IGNORE, 0},
@@ -115,6 +123,7 @@ struct parse {
 	bool helper; /* called by mount(8) */
 	bool fake;
 	bool fmask_given, dmask_given;
+	const char *shown; /* the name of an option of that kind that was given */
 };
 
 static int fail(struct parse *p, const char *format, const char *word)
@@ -193,6 +202,20 @@ static int set_octal(struct parse *p, const struct option_word *word, const char
 	return 0;
 }
 
+/* 0 would mean the default, which nobody asks for that way. */
+static int set_interval(const char *value, uint64_t *ret_ns)
+{
+	uint64_t ns;
+	int err = fx_parse_time(value, strlen(value), &ns);
+
+	if (err)
+		return err;
+	if (!ns)
+		return -EDOM;
+	*ret_ns = ns;
+	return 0;
+}
+
 static int set_value(struct parse *p, const struct option_word *word, const char *text,
 		     const char *value)
 {
@@ -203,6 +226,9 @@ static int set_value(struct parse *p, const struct option_word *word, const char
 		return 0;
 	case OPT_KERNEL:
 		return append_kernel(p->options, text);
+	case OPT_SHOWN:
+		p->shown = word->name;
+		return 0;
 	case OPT_FLAG:
 	case OPT_UNFLAG:
 		*(bool *)field = word->kind == OPT_FLAG;
@@ -211,6 +237,8 @@ static int set_value(struct parse *p, const struct option_word *word, const char
 		return fx_parse_size(value, strlen(value), field);
 	case OPT_TIME:
 		return fx_parse_time(value, strlen(value), field);
+	case OPT_INTERVAL:
+		return set_interval(value, field);
 	case OPT_NUMBER:
 		return parse_number(value, 10, field);
 	case OPT_TEXT:
@@ -240,6 +268,11 @@ static int set_option(struct parse *p, const char *text)
 		err = set_value(p, &words[i], text, text + n);
 		if (err == -ENOTSUP)
 			return fail(p, "option '%s' is not supported by this version", text);
+		if (err == -EDOM)
+			return fail(
+				p,
+				"option '%s': must be more than 0 (sync makes each change durable)",
+				text);
 		if (err == -ENOMEM)
 			return fail(p, "out of memory at option '%s'", text);
 		return err ? fail(p, "bad value in option '%s'", text) : 0;
@@ -329,29 +362,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const char documentation[] =
-	"Mount a feox key-value store on a directory: keys are files, key prefixes are directories."
-	"\v"
-	"STORE is a regular file (made when missing), a block device, or :memory:.\n"
-	"\n"
-	"Mount options (sizes take K, M, G; times ms, s, m, h, d):\n"
-	"  ro                     change nothing\n"
-	"  allow_other            let other users in, with permissions checked\n"
-	"  memory=SIZE            memory limit (half of the machine's memory)\n"
-	"  size=SIZE              first size of a new file (16M)\n"
-	"  grow_max=SIZE          largest growth step (1G)\n"
-	"  max_size=SIZE          limit of the file (none)\n"
-	"  max_value=SIZE         largest file (64M; at most 1G)\n"
-	"  flush_interval=TIME    longest time a change stays undurable (100ms)\n"
-	"  publish_interval=TIME  of a file kept open for writing (5s)\n"
-	"  sync                   every write is durable when it returns\n"
-	"  cache=TIME             longest time the kernel may cache (unlimited)\n"
-	"  rename_max=N           most keys in one directory rename (1000000)\n"
-	"  separator=C            of key components, fixed when the store is made (/)\n"
-	"  prefix=P               mount only the keys below P, which ends with the separator\n"
-	"  uid=, gid=, umask=, fmask=, dmask=   of keys without attributes\n"
-	"  fsname=, subtype=      as shown by mount(8)\n";
-
 static void set_defaults(struct fx_options *o)
 {
 	*o = (struct fx_options){
@@ -370,6 +380,8 @@ static int complete(struct parse *p)
 	struct fx_options *o = p->options;
 	size_t n;
 
+	if (p->shown && !o->remount)
+		return fail(p, "unknown option '%s'", p->shown);
 	if (!p->fmask_given)
 		o->fmask = o->umask;
 	if (!p->dmask_given)
@@ -396,7 +408,7 @@ int fx_options_parse(int argc, char **argv, struct fx_options *ret_options, char
 {
 	static char version[64];
 	const struct argp argp = {
-		arguments, parse_argument, "STORE MOUNTPOINT", documentation, NULL, NULL, NULL};
+		arguments, parse_argument, "STORE MOUNTPOINT", FX_USAGE, NULL, NULL, NULL};
 	const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	struct parse p = {.options = ret_options,
 			  .error = error,

@@ -23,6 +23,9 @@ expect 1 "the mount point is missing" "$FEOXFS" "$store"
 expect 1 "unknown option 'nonsense'" "$FEOXFS" "$store" "$mnt" -o ro,nonsense
 expect 1 "unknown option 'nonsense=5'" "$FEOXFS" "$store" "$mnt" -o nonsense=5
 expect 1 "bad value in option 'memory=lots'" "$FEOXFS" "$store" "$mnt" -o memory=lots
+# regression: 0 meant the default, silently
+expect 1 "option 'flush_interval=0': must be more than 0" "$FEOXFS" "$store" "$mnt" -o flush_interval=0
+expect 1 "option 'publish_interval=0s': must be more than 0" "$FEOXFS" "$store" "$mnt" -o publish_interval=0s
 expect 1 "not supported" "$FEOXFS" "$store" "$mnt" -o uring=on
 # regression: argp added a second line
 expect 1 "unknown option '--nonsense'" "$FEOXFS" --nonsense "$store" "$mnt"
