@@ -14,7 +14,7 @@
  *   lookup.c    what a name or a node stands for in the store right now
  *   attr.c      a record's attributes <-> bytes, pure; meta.c: from the engine, and struct stat
  *   dir_change.c  a change of one key together with its directory's marker
- *   stage.c     staged values: what is written and not yet published
+ *   stage.c     staged values: what is written and not yet published; stage_room.c: their room
  *   kept.c      what is left of a file whose name is gone
  *   later.c     stages and directory times that are written after a while
  *   scan.c      the names in a directory; bookmarks.c: the places of a listing

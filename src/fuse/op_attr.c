@@ -123,6 +123,9 @@ int fx_attr_change_commit(struct fx_call *call, const struct fx_found *found)
 	int rc = fx_blob_make(attr, &blob);
 
 	if (rc == 0)
+		rc = fx_stage_describe(call->fs, call->node, found->key.size + blob.size,
+				       call->nowait);
+	if (rc == 0)
 		rc = store_blob(call, found, &blob);
 	if (rc < 0)
 		return rc;

@@ -197,9 +197,12 @@ static int allocate(struct fx_call *call)
 		return rc;
 	switch (call->flags) {
 	case 0:
-		return end > node->stage->size ? fx_stage_resize(fs, node, end, call->nowait) : 0;
+		rc = fx_stage_allocate(fs, node, end, call->nowait);
+		return rc == 0 && end > node->stage->size
+			       ? fx_stage_resize(fs, node, end, call->nowait)
+			       : rc;
 	case FALLOC_FL_KEEP_SIZE:
-		return fx_stage_promise(fs, node, end, call->nowait);
+		return fx_stage_allocate(fs, node, end, call->nowait);
 	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
 	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
 		return fx_stage_zero(fs, node, (uint64_t)call->offset, call->length, false,

@@ -6,7 +6,8 @@
  *	                  \________________/ \
  *	                    name gone: orphan, kept until the last handle closes, never published
  *
- * 1. dirty implies reserved >= size (but for orphans, which need no room in the store).
+ * 1. dirty implies reserved >= size (but for orphans, which need no room in the store), and
+ *    reserved_more >= what described is beyond FX_DESCRIBED_MAX.
  * 2. dirty implies that the node is on later's list, so that it is published in time and at
  *unmount.
  * 3. A stage is published whole, by one feox_put that needs the key to be there (FEOX_REPLACE): a
@@ -22,11 +23,7 @@
 #include "kept.h"
 #include "later.h"
 #include "stage.h"
-
-#define FX_STAGE_STEP ((uint64_t)4096) /* smallest buffer and reservation */
-#define FX_STAGE_GROW_FROM                                                                         \
-	((uint64_t)64 * 1024) /* from here on both grow by halves and doubles                      \
-			       */
+#include "stage_room.h"
 
 uint64_t fx_monotonic(void)
 {
@@ -41,18 +38,11 @@ uint64_t fx_stage_size_max(const struct fx_fs *fs)
 	return fs->options->max_value ? fs->options->max_value : FEOX_VALUE_MAX_DEFAULT;
 }
 
-static void stage_unreserve(struct fx_fs *fs, struct fx_stage *stage)
-{
-	if (stage->reserved)
-		feox_unreserve(fs->store, stage->reserved);
-	stage->reserved = 0;
-}
-
 void fx_stage_free(struct fx_fs *fs, struct fx_stage *stage)
 {
 	if (!stage)
 		return;
-	stage_unreserve(fs, stage);
+	fx_stage_release_room(fs, stage);
 	free(stage->data);
 	free(stage);
 }
@@ -62,46 +52,10 @@ void fx_stage_lose_name(struct fx_fs *fs, struct fx_node *node)
 	if (!fx_node_is_detached(node))
 		fx_node_detach(fs, node);
 	if (node->stage)
-		stage_unreserve(fs, node->stage);
+		fx_stage_release_room(fs, node->stage);
 }
 
 /* ---- Room ------------------------------------------------------------------------------------ */
-
-static uint64_t room_for(const struct fx_fs *fs, uint64_t size)
-{
-	uint64_t room = (size + FX_STAGE_STEP - 1) / FX_STAGE_STEP * FX_STAGE_STEP;
-
-	if (size >= FX_STAGE_GROW_FROM)
-		room = size + size / 2;
-	if (room < FX_STAGE_STEP)
-		room = FX_STAGE_STEP;
-	return FX_MIN(room, fx_stage_size_max(fs));
-}
-
-static int promise(struct fx_fs *fs, struct fx_stage *stage, uint64_t size, unsigned int nowait)
-{
-	int rc = stage->reserved ? feox_reserve_more(fs->store, stage->reserved, size, nowait)
-				 : feox_reserve(fs->store, size, nowait);
-
-	if (rc == 0)
-		stage->reserved = size;
-	return rc;
-}
-
-/* Have at least size bytes promised, preferably more, so that not every write has to ask. */
-static int stage_reserve(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait)
-{
-	struct fx_stage *stage = node->stage;
-	uint64_t want = room_for(fs, size);
-	int rc;
-
-	if (fx_node_is_detached(node) || (stage->reserved && stage->reserved >= size))
-		return 0;
-	rc = promise(fs, stage, want, nowait);
-	if ((rc == -ENOSPC || rc == -ENOMEM) && want > size)
-		rc = promise(fs, stage, FX_MAX(size, 1), nowait);
-	return rc;
-}
 
 static int stage_hold(struct fx_fs *fs, struct fx_stage *stage, uint64_t size)
 {
@@ -110,8 +64,9 @@ static int stage_hold(struct fx_fs *fs, struct fx_stage *stage, uint64_t size)
 
 	if (size <= capacity)
 		return 0;
-	capacity = capacity < FX_STAGE_GROW_FROM ? room_for(fs, size)
-						 : FX_MAX(capacity * 2, room_for(fs, size));
+	capacity = capacity < FX_STAGE_GROW_FROM
+			   ? fx_stage_room_for(fs, size)
+			   : FX_MAX(capacity * 2, fx_stage_room_for(fs, size));
 	capacity = FX_MAX(FX_MIN(capacity, fx_stage_size_max(fs)), size);
 	data = realloc(stage->data, capacity); /* of large blocks by mremap(2): no copy */
 	if (!data)
@@ -129,7 +84,7 @@ int fx_stage_promise(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsi
 	if (size > fx_stage_size_max(fs))
 		return -EFBIG;
 	rc = stage_hold(fs, node->stage, size);
-	return rc < 0 ? rc : stage_reserve(fs, node, size, nowait);
+	return rc < 0 ? rc : fx_stage_reserve(fs, node, size, nowait);
 }
 
 /* ---- Begin ----------------------------------------------------------------------------------- */
@@ -238,7 +193,7 @@ int fx_stage_resize(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsig
 	if (size > fx_stage_size_max(fs))
 		return -EFBIG;
 	rc = size > stage->size ? fx_stage_promise(fs, node, size, nowait)
-				: stage_reserve(fs, node, size, nowait);
+				: fx_stage_reserve(fs, node, size, nowait);
 	if (rc < 0)
 		return rc;
 	stage_fill_gap(stage, size);
@@ -339,7 +294,8 @@ static int publish(struct fx_fs *fs, struct fx_node *node, const uint64_t *expir
 	if (node->cache_version == found.version)
 		node->cache_version = result.version;
 	stage->dirty = false;
-	stage_unreserve(fs, stage);
+	if (!stage->allocated)
+		fx_stage_release_room(fs, stage);
 	return 0;
 }
 

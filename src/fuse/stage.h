@@ -16,8 +16,11 @@
 struct fx_stage {
 	uint8_t *data; /* owned; capacity bytes, of which size are the content */
 	uint64_t size, capacity;
-	uint64_t reserved;	      /* promised by feox_reserve(), until published */
-	bool dirty;		      /* differs from the store */
+	uint64_t reserved;	/* promised by feox_reserve(), until published */
+	uint64_t described;	/* bytes of the record's key and attributes ... */
+	uint64_t reserved_more; /* ... promised beyond those of every promise */
+	uint64_t allocated;	/* by fallocate(2): stays promised as long as the stage lives */
+	bool dirty;		/* differs from the store */
 	struct timespec mtime, ctime; /* of the last change, while dirty */
 	uint64_t first_ns, last_ns;   /* CLOCK_MONOTONIC: first and last change since clean */
 };
@@ -41,6 +44,12 @@ int fx_stage_zero(struct fx_fs *fs, struct fx_node *node, uint64_t offset, uint6
 
 /* Promise and buffer room for a content of size bytes, which stays as it is. */
 int fx_stage_promise(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait);
+
+/* The same for good: what is written there later has room also after it was published once. */
+int fx_stage_allocate(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait);
+
+/* The record's key and attributes take that many bytes from now on: promise them too, if needed. */
+int fx_stage_describe(struct fx_fs *fs, struct fx_node *node, uint64_t size, unsigned int nowait);
 
 /*
  * Put a dirty stage into the store. 0 also when there is nothing to do, and when the key is gone:

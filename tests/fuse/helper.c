@@ -17,6 +17,8 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		result = run(posix_commands, argc, argv);
 	if (argc > 1 && result < 0)
+		result = run(room_commands, argc, argv);
+	if (argc > 1 && result < 0)
 		result = run(store_commands, argc, argv);
 	if (argc > 1 && result < 0)
 		result = run(kv_commands, argc, argv);

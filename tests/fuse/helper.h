@@ -24,6 +24,7 @@ struct command {
 };
 
 extern const struct command posix_commands[];
+extern const struct command room_commands[];
 extern const struct command store_commands[];
 extern const struct command kv_commands[];
 extern const struct command events_commands[];
