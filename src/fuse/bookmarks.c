@@ -7,6 +7,7 @@
  * record is that: struct record, then at, then seen's sizes and flags.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #include "cleanup.h"
 #include "hash.h"
 
-#define FX_CAPACITY_MIN ((size_t)1024)
+#define FX_CAPACITY_MIN ((size_t)256)
 #define FX_SEEN_MAX	UINT8_MAX
 
 struct record {
@@ -52,9 +53,16 @@ static struct record record_at(const struct fx_bookmarks *marks, size_t place)
 	return record;
 }
 
+void fx_bookmarks_init(struct fx_bookmarks *marks, _Atomic size_t *total)
+{
+	*marks = (struct fx_bookmarks){.total = total};
+}
+
 void fx_bookmarks_clear(struct fx_bookmarks *marks)
 {
 	free(FX_STEAL(marks->data));
+	if (marks->total)
+		atomic_fetch_sub_explicit(marks->total, marks->capacity, memory_order_relaxed);
 	marks->size = marks->capacity = marks->next = 0;
 }
 
@@ -70,6 +78,18 @@ static bool is_beginning(const struct fx_scan *scan, const struct fx_seen *seen)
 	return fx_bytes_begin(scan->at.data, scan->at.size, seen->raw, seen->size);
 }
 
+/* Count more bytes among all handles'; false: too many. Relaxed: a number and nothing else. */
+static bool count(struct fx_bookmarks *marks, size_t more)
+{
+	if (!marks->total)
+		return true;
+	if (atomic_fetch_add_explicit(marks->total, more, memory_order_relaxed) + more <=
+	    FX_BOOKMARKS_TOTAL_MAX)
+		return true;
+	atomic_fetch_sub_explicit(marks->total, more, memory_order_relaxed);
+	return false;
+}
+
 static bool make_room(struct fx_bookmarks *marks, size_t size)
 {
 	size_t capacity = FX_MAX(marks->capacity * 2, FX_CAPACITY_MIN);
@@ -81,9 +101,15 @@ static bool make_room(struct fx_bookmarks *marks, size_t size)
 		return false;
 	while (capacity < marks->size + size)
 		capacity *= 2;
-	data = realloc(marks->data, capacity);
-	if (!data)
+	if (!count(marks, capacity - marks->capacity))
 		return false;
+	data = realloc(marks->data, capacity);
+	if (!data) {
+		if (marks->total)
+			atomic_fetch_sub_explicit(marks->total, capacity - marks->capacity,
+						  memory_order_relaxed);
+		return false;
+	}
 	marks->data = data;
 	marks->capacity = capacity;
 	return true;
@@ -96,20 +122,20 @@ static void put(struct fx_bookmarks *marks, const void *data, size_t size)
 	marks->size += size;
 }
 
-void fx_bookmarks_add(struct fx_bookmarks *marks, const struct fx_scan *scan, off_t cookie)
+int fx_bookmarks_add(struct fx_bookmarks *marks, const struct fx_scan *scan, off_t cookie)
 {
 	struct record record = {.cookie = cookie, .at_size = (uint16_t)scan->at.size};
 
 	if (marks->next < marks->size && record_at(marks, marks->next).cookie == cookie) {
 		record = record_at(marks, marks->next);
 		marks->next += record_size(&record); /* it comes by again */
-		return;
+		return 0;
 	}
 	record.flags = flags_of(scan);
 	for (size_t i = 0; i < scan->seen_count; i++)
 		record.seen_count += is_beginning(scan, &scan->seen[i]);
 	if (scan->seen_count > FX_SEEN_MAX || !make_room(marks, record_size(&record)))
-		return;
+		return -ENOMEM;
 	put(marks, &record, sizeof(record));
 	put(marks, scan->at.data, scan->at.size);
 	for (size_t i = 0; i < scan->seen_count; i++) {
@@ -120,6 +146,13 @@ void fx_bookmarks_add(struct fx_bookmarks *marks, const struct fx_scan *scan, of
 			put(marks, &seen, sizeof(seen));
 	}
 	marks->next = marks->size;
+	return 0;
+}
+
+int fx_bookmarks_replace(struct fx_bookmarks *marks, const struct fx_scan *scan, off_t cookie)
+{
+	marks->size = marks->next = 0;
+	return fx_bookmarks_add(marks, scan, cookie);
 }
 
 void fx_bookmarks_rewind(struct fx_bookmarks *marks, struct fx_scan *scan)

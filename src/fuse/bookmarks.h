@@ -12,22 +12,28 @@
 
 #include "scan.h"
 
-#define FX_BOOKMARKS_MAX ((size_t)256 * 1024) /* bytes of one handle's: some 8,000 entries */
-#define FX_COOKIE_START	 ((off_t)2)	      /* before the first entry: behind "." and ".." */
+#define FX_BOOKMARKS_MAX       ((size_t)256 * 1024) /* bytes of one handle's: some 8,000 entries */
+#define FX_BOOKMARKS_TOTAL_MAX ((size_t)64 << 20)   /* of all handles; later ones have none then */
+#define FX_COOKIE_START	       ((off_t)2) /* before the first entry: behind "." and ".." */
 
 struct fx_bookmarks {
-	uint8_t *data; /* records one after another; owned */
+	_Atomic size_t *total; /* capacity of all handles'; NULL: not counted, one place only */
+	uint8_t *data;	       /* records one after another; owned */
 	size_t size, capacity;
 	size_t next; /* the record behind the one passed last; size: none */
 };
 
+void fx_bookmarks_init(struct fx_bookmarks *marks, _Atomic size_t *total);
 void fx_bookmarks_clear(struct fx_bookmarks *marks);
 
 /* The cookie of the place where scan stands: not 0, not FX_COOKIE_START or less, not negative. */
 off_t fx_scan_cookie(const struct fx_scan *scan);
 
-/* Remember that place, which has that cookie, if there is room. */
-void fx_bookmarks_add(struct fx_bookmarks *marks, const struct fx_scan *scan, off_t cookie);
+/* Remember the place where scan stands under that cookie. -ENOMEM: there is no room. */
+int fx_bookmarks_add(struct fx_bookmarks *marks, const struct fx_scan *scan, off_t cookie);
+
+/* Forget all others. */
+int fx_bookmarks_replace(struct fx_bookmarks *marks, const struct fx_scan *scan, off_t cookie);
 
 /* Set scan, which has not begun, to the beginning. */
 void fx_bookmarks_rewind(struct fx_bookmarks *marks, struct fx_scan *scan);

@@ -83,6 +83,7 @@ struct fx_fs {
 	struct fx_notify *notify;
 	struct fx_messages messages;
 	struct fx_protocol protocol;
+	_Atomic size_t bookmarks_bytes; /* bookmarks.c: of all open directories */
 	uint64_t mounted_ns; /* what an empty root without a marker shows as its times */
 	/* call.c: answers that wait for the engine's sync. */
 	pthread_mutex_t syncs_mutex; /* guards syncs */

@@ -3,9 +3,11 @@
  * op_dir.c - directories: opened, listed, made durable.
  *
  * "." and ".." have the cookies 1 and 2, every other entry that of the place behind it
- * (bookmarks.h). The kernel may ask again for what the last answer held, when the caller's buffer
- * was smaller: the handle remembers those entries. For what lies further back it returns to the
- * bookmark, or looks for the place from the beginning when there is none.
+ * (bookmarks.h). A request goes on where the last answer ended, or returns to the bookmark of
+ * another place, or looks for it from the beginning when there is none.
+ *
+ * A handle is small between requests, since anybody may hold many: the scan itself lives while
+ * there is something to be answered.
  */
 #include <errno.h>
 #include <linux/fuse.h>
@@ -23,7 +25,6 @@
 #define FX_INO_UNKNOWN ((uint64_t)UINT32_MAX) /* as libfuse says it; readdir(3) drops a 0 */
 
 struct item {
-	struct item *next;
 	uint64_t ino;
 	mode_t type;
 	off_t cookie;
@@ -32,11 +33,20 @@ struct item {
 
 struct directory {
 	pthread_mutex_t mutex; /* guards all */
-	struct fx_scan scan;
 	struct fx_bookmarks bookmarks;
-	struct item *first, *last; /* given by the scan, maybe not by the kernel yet */
-	off_t before;		   /* the cookie of the place before first, or of the scan's */
-	bool ended;		   /* the scan is through */
+	struct fx_bookmarks here; /* where the scan stands: one bookmark, FX_HERE */
+	struct item *next;	  /* given by the scan, but did not fit the last answer */
+	off_t before;		  /* the cookie of the place before next, or of the scan's */
+	bool ended;		  /* the scan is through */
+};
+
+#define FX_HERE	   ((off_t)0)
+#define FX_NOWHERE ((off_t)-1) /* before, when here could not be remembered */
+
+/* What is there while a request is answered. */
+struct listing {
+	struct directory *dir;
+	struct fx_scan scan;
 };
 
 /* ---- OPENDIR, RELEASEDIR --------------------------------------------------------------------- */
@@ -46,32 +56,16 @@ static struct directory *directory_of(const struct fuse_file_info *fi)
 	return (struct directory *)(uintptr_t)fi->fh;
 }
 
-static void drop_first(struct directory *dir)
-{
-	struct item *item = dir->first;
-
-	dir->before = item->cookie;
-	dir->first = item->next;
-	if (!dir->first)
-		dir->last = NULL;
-	free(item);
-}
-
-static void drop_items(struct directory *dir)
-{
-	while (dir->first)
-		drop_first(dir);
-}
-
-static struct directory *directory_new(void)
+static struct directory *directory_new(struct fx_fs *fs)
 {
 	struct directory *dir = calloc(1, sizeof(*dir));
 
 	if (!dir)
 		return NULL;
 	pthread_mutex_init(&dir->mutex, NULL);
-	fx_scan_init(&dir->scan);
-	dir->before = FX_COOKIE_START;
+	fx_bookmarks_init(&dir->bookmarks, &fs->bookmarks_bytes);
+	fx_bookmarks_init(&dir->here, NULL);
+	dir->before = FX_NOWHERE;
 	return dir;
 }
 
@@ -79,9 +73,9 @@ static void directory_free(struct directory *dir)
 {
 	if (!dir)
 		return;
-	drop_items(dir);
-	fx_scan_clear(&dir->scan);
+	free(dir->next);
 	fx_bookmarks_clear(&dir->bookmarks);
+	fx_bookmarks_clear(&dir->here);
 	pthread_mutex_destroy(&dir->mutex);
 	free(dir);
 }
@@ -94,7 +88,7 @@ void fx_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fx_control_opendir(fuse_req_userdata(req), req, ino, fi);
 		return;
 	}
-	dir = directory_new();
+	dir = directory_new(fuse_req_userdata(req));
 	if (!dir) {
 		fuse_reply_err(req, ENOMEM);
 		return;
@@ -116,11 +110,12 @@ void fx_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- READDIR --------------------------------------------------------------------------------- */
 
-/* The next entry of the scan, as an item. 1, 0 at the end. */
-static int scan_item(struct directory *dir)
+/* The next entry of the scan, as dir->next. 1, 0 at the end. */
+static int scan_item(struct listing *listing)
 {
+	struct directory *dir = listing->dir;
 	struct fx_scan_entry entry;
-	int rc = fx_scan_next(&dir->scan, &entry);
+	int rc = fx_scan_next(&listing->scan, &entry);
 	struct item *item;
 
 	if (rc <= 0) {
@@ -128,80 +123,58 @@ static int scan_item(struct directory *dir)
 		return rc;
 	}
 	item = malloc(sizeof(*item) + entry.name.size + 1);
-	if (!item)
+	if (!item) {
+		dir->before = FX_NOWHERE; /* the scan has passed the entry */
 		return -ENOMEM;
-	item->next = NULL;
+	}
 	item->ino = entry.ino;
 	item->type = entry.type;
-	item->cookie = fx_scan_cookie(&dir->scan);
+	item->cookie = fx_scan_cookie(&listing->scan);
 	memcpy(item->name, entry.name.text, entry.name.size + 1);
-	if (dir->last)
-		dir->last->next = item;
-	else
-		dir->first = item;
-	dir->last = item;
-	fx_bookmarks_add(&dir->bookmarks, &dir->scan, item->cookie);
+	dir->next = item;
+	fx_bookmarks_add(&dir->bookmarks, &listing->scan, item->cookie); /* if there is room */
 	return 1;
 }
 
-/* The item behind before (NULL: the first one), from memory or the scan. 1, 0 at the end. */
-static int item_after(struct directory *dir, const struct item *before, struct item **ret_item)
+/* It is given. */
+static void drop_next(struct directory *dir)
 {
-	struct item *item = before ? before->next : dir->first;
-	int rc;
-
-	if (!item) {
-		rc = dir->ended ? 0 : scan_item(dir);
-		if (rc <= 0)
-			return rc;
-		item = dir->last;
-	}
-	*ret_item = item;
-	return 1;
+	dir->before = dir->next->cookie;
+	free(FX_STEAL(dir->next));
 }
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-/* Whether the list begins behind cookie, having dropped what comes before. */
-static bool is_in_list(struct directory *dir, off_t cookie)
-{
-	const struct item *item = dir->first;
-
-	if (dir->before == cookie)
-		return true;
-	while (item && item->cookie != cookie)
-		item = item->next;
-	while (item && dir->before != cookie)
-		drop_first(dir);
-	return item;
-}
-
 /* Set the scan, which has not begun, to that place. 1: it is to be looked for, 0, or an error. */
-static int go_to(struct directory *dir, off_t cookie, bool rewinds)
+static int go_to(struct listing *listing, off_t cookie, bool rewinds)
 {
+	struct directory *dir = listing->dir;
 	int rc;
 
-	if (!rewinds && is_in_list(dir, cookie))
-		return 0;
-	drop_items(dir);
+	if (!rewinds && dir->before == cookie)
+		return fx_bookmarks_return(&dir->here, &listing->scan, FX_HERE);
+	free(FX_STEAL(dir->next));
 	dir->ended = false;
-	rc = cookie == FX_COOKIE_START ? -ENOENT
-				       : fx_bookmarks_return(&dir->bookmarks, &dir->scan, cookie);
+	rc = cookie == FX_COOKIE_START
+		     ? -ENOENT
+		     : fx_bookmarks_return(&dir->bookmarks, &listing->scan, cookie);
 	dir->before = rc == 0 ? cookie : FX_COOKIE_START;
 	if (rc < 0)
-		fx_bookmarks_rewind(&dir->bookmarks, &dir->scan);
+		fx_bookmarks_rewind(&dir->bookmarks, &listing->scan);
 	return rc == -ENOENT ? cookie != FX_COOKIE_START : rc;
 }
 
 /* From the beginning. -ENOENT: the entry before the place is gone. */
-static int look_for(struct directory *dir, off_t cookie)
+static int look_for(struct listing *listing, off_t cookie)
 {
+	struct directory *dir = listing->dir;
+
 	while (dir->before != cookie) {
-		int rc = dir->ended ? 0 : scan_item(dir);
+		int rc = dir->ended ? 0 : scan_item(listing);
 
 		if (rc <= 0)
 			return rc < 0 ? rc : -ENOENT;
-		drop_first(dir);
+		drop_next(dir);
 	}
 	return 0;
 }
@@ -273,42 +246,67 @@ static bool entry_fits(const struct fx_call *call, const struct item *item, bool
 	return size <= left;
 }
 
-static int add_items(struct fx_call *call, struct directory *dir, bool plus)
+static int add_items(struct fx_call *call, struct listing *listing, bool plus)
 {
-	struct item *item = NULL;
-	int rc;
+	struct directory *dir = listing->dir;
+	int rc = 1;
 
-	while ((rc = item_after(dir, item, &item)) > 0) {
+	while (!dir->ended) {
 		struct fuse_entry_param entry;
 
-		if (!entry_fits(call, item, plus))
+		if (!dir->next)
+			rc = scan_item(listing);
+		if (rc <= 0)
+			return rc;
+		if (!entry_fits(call, dir->next, plus))
 			return 0;
-		describe(call, item, plus, &entry);
-		add_entry(call, plus, item->name, &entry, item->cookie);
+		describe(call, dir->next, plus, &entry);
+		add_entry(call, plus, dir->next->name, &entry, dir->next->cookie);
+		drop_next(dir);
 	}
-	return rc;
+	return 0;
 }
 
-static int list(struct fx_call *call, struct directory *dir, bool plus)
+static int list(struct fx_call *call, struct listing *listing, bool plus)
 {
 	off_t cookie = FX_MAX(call->offset, FX_COOKIE_START);
-	int far = go_to(dir, cookie, call->offset == 0), rc;
+	int far = go_to(listing, cookie, call->offset == 0), rc;
 
-	if (far < 0)
+	if (far < 0) {
+		listing->dir->before = FX_NOWHERE;
 		return far;
-	rc = fx_scan_begin(call->fs, &dir->scan, call->node, call->nowait);
+	}
+	rc = fx_scan_begin(call->fs, &listing->scan, call->node, call->nowait);
 	if (rc == -ESTALE)
 		return 0; /* removed: it lists nothing */
 	if (rc < 0)
 		return rc;
 	add_dots(call, plus);
 	if (far)
-		rc = look_for(dir, cookie);
+		rc = look_for(listing, cookie);
 	if (rc == 0)
-		rc = add_items(call, dir, plus);
-	fx_scan_end(&dir->scan);
+		rc = add_items(call, listing, plus);
+	fx_scan_end(&listing->scan);
 	/* What is there already is an answer; a failure shows with the next request. */
 	return call->buffer_size ? 0 : rc;
+}
+
+/* With a scan of its own, whose place is kept. */
+static int list_on(struct fx_call *call, struct directory *dir)
+{
+	struct listing *listing = malloc(sizeof(*listing));
+	int rc;
+
+	if (!listing)
+		return -ENOMEM;
+	listing->dir = dir;
+	fx_scan_init(&listing->scan);
+	rc = list(call, listing, call->flags);
+	if (fx_bookmarks_replace(&dir->here, &listing->scan, FX_HERE) < 0)
+		dir->before = FX_NOWHERE;
+	fx_scan_clear(&listing->scan);
+	free(listing);
+	return rc;
 }
 
 static int readdir_work(struct fx_call *call)
@@ -324,7 +322,7 @@ static int readdir_work(struct fx_call *call)
 	rc = fx_call_lock(call, &dir->mutex);
 	if (rc < 0)
 		return rc;
-	rc = list(call, dir, call->flags);
+	rc = list_on(call, dir);
 	pthread_mutex_unlock(&dir->mutex);
 	return rc;
 }
