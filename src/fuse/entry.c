@@ -19,7 +19,7 @@ static int retire(struct fx_call *call, struct fx_node *node)
 	rc = fx_call_lock(call, &node->mutex);
 	if (rc < 0)
 		return rc;
-	fx_stage_lose_name(call->fs, node);
+	fx_stage_expire(call->fs, node);
 	pthread_mutex_unlock(&node->mutex);
 	return 0;
 }

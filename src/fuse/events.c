@@ -14,6 +14,7 @@
  *    before the next event that fits, or when the reader has emptied the queue.
  *
  * The mutex is a leaf: it is taken inside the engine's changes, whatever locks their caller holds.
+ * An expiry is told to the kernel as well, by the sweeper's thread and without the mutex.
  */
 #include "events.h"
 
@@ -25,6 +26,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "known.h"
 #include "worker.h"
 
 #define FX_LOST_LINE_MAX ((size_t)64)
@@ -51,6 +53,8 @@ struct fx_events {
 	struct reader *readers;
 	unsigned int parked;
 	bool stopped;
+	bool telling;	     /* the kernel of an expiry: fs is needed until it is done */
+	pthread_cond_t told; /* telling became false */
 };
 
 int fx_events_create(struct fx_events **ret_events)
@@ -60,6 +64,7 @@ int fx_events_create(struct fx_events **ret_events)
 	if (!events)
 		return -ENOMEM;
 	pthread_mutex_init(&events->mutex, NULL);
+	pthread_cond_init(&events->told, NULL);
 	*ret_events = events;
 	return 0;
 }
@@ -82,12 +87,15 @@ void fx_events_destroy(struct fx_events *events)
 		events->readers = reader->next;
 		reader_free(reader);
 	}
+	pthread_cond_destroy(&events->told);
 	pthread_mutex_destroy(&events->mutex);
 	free(events);
 }
 
 void fx_events_start(struct fx_events *events, struct fx_fs *fs)
 {
+	FX_LOCKED(&events->mutex); /* the sweeper is at work already */
+
 	events->fs = fs;
 	events->rules = fs->rules;
 }
@@ -173,12 +181,32 @@ static fuse_req_t unpark(struct reader *reader)
 
 /* ---- Events ---------------------------------------------------------------------------------- */
 
+/* By the sweeper's thread, of which there is one, and which holds no lock. */
+static void tell_kernel(struct fx_events *events, const struct feox_event *event)
+{
+	struct fx_fs *fs;
+
+	pthread_mutex_lock(&events->mutex);
+	fs = events->stopped ? NULL : events->fs;
+	events->telling = fs != NULL;
+	pthread_mutex_unlock(&events->mutex);
+	if (!fs)
+		return;
+	fx_known_expired(fs, event->key, event->key_size);
+	pthread_mutex_lock(&events->mutex);
+	events->telling = false;
+	pthread_cond_signal(&events->told);
+	pthread_mutex_unlock(&events->mutex);
+}
+
 void fx_events_changed(void *ctx, const struct feox_event *event)
 {
 	struct fx_events *events = ctx;
 	size_t size;
 	char *line;
 
+	if (event->kind == FEOX_EVENT_EXPIRE)
+		tell_kernel(events, event);
 	if (!atomic_load_explicit(&events->reader_count, memory_order_relaxed))
 		return;
 	line = fx_event_line(&events->rules, event);
@@ -395,6 +423,8 @@ void fx_events_stop(struct fx_events *events)
 	for (struct reader *reader = events->readers; reader; reader = reader->next)
 		if (reader->req)
 			requests[count++] = unpark(reader);
+	while (events->telling)
+		pthread_cond_wait(&events->told, &events->mutex);
 	pthread_mutex_unlock(&events->mutex);
 	for (size_t i = 0; i < count; i++)
 		fuse_reply_buf(requests[i], NULL, 0);

@@ -3,8 +3,8 @@
  * events.h - /.feox/events: what changes in the store, a line each, for whoever reads along.
  *
  * Made before the store is opened and destroyed after it is closed; in between the engine's threads
- * call fx_events_changed() whenever they change a key. It never waits: a reader that is slow loses
- * events, and is told how many.
+ * call fx_events_changed() whenever they change a key. It never waits for a reader: one that is
+ * slow loses events, and is told how many. Of a key that has expired the kernel is told, too.
  */
 #ifndef FX_EVENTS_H
 #define FX_EVENTS_H

@@ -70,9 +70,18 @@ int fx_fs_create(struct feox_store *store, struct fx_events *events,
 	return 0;
 }
 
-void fx_fs_stop(struct fx_fs *fs)
+/* Timers that are due from now on leave the kernel alone. */
+static void stop_telling(struct fx_fs *fs)
 {
 	fx_events_stop(fs->events);
+	pthread_rwlock_wrlock(&fs->names_lock);
+	fs->ending = true;
+	pthread_rwlock_unlock(&fs->names_lock);
+}
+
+void fx_fs_stop(struct fx_fs *fs)
+{
+	stop_telling(fs);
 	fx_later_stop(fs);
 	fx_worker_drain(fs->worker);
 	fx_call_wait_synced(fs);
@@ -86,7 +95,7 @@ int fx_fs_destroy(struct fx_fs *fs)
 {
 	int rc;
 
-	fx_events_stop(fs->events);
+	stop_telling(fs);
 	fx_later_stop(fs);
 	fx_notify_destroy(FX_STEAL(fs->notify));
 	fx_call_wait_synced(fs);

@@ -22,6 +22,7 @@
  *   kv.c        changes of one key as a key: kv_xattr.c asks for them
  *   default_ttl.c  the TTL that a directory gives to what is made below it
  *   notify.c    invalidation of the kernel's caches
+ *   expiring.c  files that expire sooner than the kernel has been told
  *   renumber.c  invalidation of the numbers below a directory that was renamed
  *   entry.c     the answer to a name: a node, its attributes, how long they are true
  *   op_*.c      handlers, by noun; op.h names them
@@ -84,6 +85,8 @@ struct fx_fs {
 	struct fx_messages messages;
 	struct fx_protocol protocol;
 	_Atomic size_t bookmarks_bytes; /* bookmarks.c: of all open directories */
+	_Atomic unsigned int expiring; /* timers, see expiring.h; relaxed, a bound */
+	bool ending;	     /* under names_lock: nothing is told to the kernel any more */
 	uint64_t mounted_ns; /* what an empty root without a marker shows as its times */
 	/* call.c: answers that wait for the engine's sync. */
 	pthread_mutex_t syncs_mutex; /* guards syncs */

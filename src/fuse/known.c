@@ -11,9 +11,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "call.h"
 #include "cleanup.h"
+#include "expiring.h"
 #include "lookup.h"
 #include "notify.h"
+#include "stage.h"
 
 /* ---- The way --------------------------------------------------------------------------------- */
 
@@ -159,9 +162,10 @@ int fx_known_gone(struct fx_fs *fs, struct fx_known *known)
 /*
  * The kernel believed in the name, and in directories above that only this key may prove, for
  * longer than is true now. Notices of names are queued, not awaited: who removes a file holds the
- * directory's lock in the kernel while he waits for the file's, which setxattr(2) holds.
+ * directory's lock in the kernel while he waits for the file's, which setxattr(2) holds. watched:
+ * their end will be told.
  */
-static void shorten_from(struct fx_fs *fs, struct fx_node *directory)
+static void shorten_from(struct fx_fs *fs, struct fx_node *directory, bool watched)
 {
 	struct feox_stat stat;
 	struct fx_key key;
@@ -172,18 +176,78 @@ static void shorten_from(struct fx_fs *fs, struct fx_node *directory)
 		    (fx_node_key(fs, node, &key) < 0 ||
 		     feox_stat(fs->store, key.data, key.size, NULL, 0, &stat) == 0))
 			return; /* it has a marker, which proves all above as well */
-		fx_notify_entry(fs, node);
+		if (watched)
+			fx_notify_expire(fs, node);
+		else
+			fx_notify_entry(fs, node);
 	}
 }
 
-void fx_known_shortened(struct fx_fs *fs, const struct fx_known *known)
+void fx_known_shortened(struct fx_fs *fs, const struct fx_known *known, uint64_t expiry_ns)
 {
+	struct fx_node *file = fx_known_file(known);
+
+	if (file && !file->marker) {
+		fx_known_shorten(fs, file, expiry_ns);
+		return;
+	}
 	drop_name(fs, known);
-	shorten_from(fs, known->directory);
+	shorten_from(fs, known->directory, false);
 }
 
-void fx_known_shorten(struct fx_fs *fs, struct fx_node *node)
+void fx_known_shorten(struct fx_fs *fs, struct fx_node *node, uint64_t expiry_ns)
 {
-	fx_notify_entry(fs, node);
-	shorten_from(fs, node->parent);
+	bool watched = fx_expiring_add(fs, node, expiry_ns);
+
+	if (watched)
+		fx_notify_expire(fs, node);
+	else
+		fx_notify_entry(fs, node);
+	shorten_from(fs, node->parent, watched);
+}
+
+/* ---- Expiry ---------------------------------------------------------------------------------- */
+
+void fx_known_lost(struct fx_fs *fs, struct fx_node *node)
+{
+	struct fx_node *directory = node->parent;
+
+	fx_stage_expire(fs, node);
+	for (; has_vanished(fs, directory) > 0; directory = directory->parent)
+		fx_notify_entry(fs, directory);
+	drop_attributes(fs, directory);
+}
+
+/* Unless it has been made again: then it has a new node, or none. */
+static void expire_file(struct fx_fs *fs, struct fx_node *file, const void *key, size_t key_size)
+{
+	struct feox_stat stat;
+	FX_LOCKED(&file->mutex);
+
+	if (feox_stat(fs->store, key, key_size, NULL, 0, &stat) == -ENOENT)
+		fx_known_lost(fs, file);
+}
+
+static bool is_mounted(const struct fx_fs *fs, const void *key, size_t key_size)
+{
+	const struct fx_path_rules *rules = &fs->rules;
+
+	return key_size >= rules->prefix_size &&
+	       (!rules->prefix_size || memcmp(key, rules->prefix, rules->prefix_size) == 0);
+}
+
+void fx_known_expired(struct fx_fs *fs, const void *key, size_t key_size)
+{
+	struct fx_known known;
+
+	if (!is_mounted(fs, key, key_size))
+		return;
+	fx_notify_has_room(fs, FX_NOTIFY_WAIT_NS);
+	fx_names_lock(fs, FX_NAMES_SHARED, 0);
+	fx_known_find(fs, key, key_size, &known);
+	/* The file that a marker is may be there by its stage. */
+	if (fx_known_file(&known) && !known.child->marker)
+		expire_file(fs, known.child, key, key_size);
+	fx_names_unlock(fs);
+	fx_known_clear(fs, &known);
 }

@@ -107,7 +107,7 @@ static void write_starts_from_stage(const struct fx_kv *kv, struct write *write)
 static int lost(const struct fx_kv *kv, int rc)
 {
 	if (rc == -ENOENT && kv->node && !fx_node_is_detached(kv->node))
-		fx_stage_lose_name(kv->fs, kv->node);
+		fx_stage_expire(kv->fs, kv->node);
 	return rc;
 }
 
@@ -120,6 +120,7 @@ static void handles_follow(const struct fx_kv *kv)
 		return;
 	fx_stage_follow(kv->fs, node);
 	node->cache_version = 0;
+	node->changed_ns = fx_monotonic();
 }
 
 int fx_kv_put(const struct fx_kv *kv, const void *value, size_t size,

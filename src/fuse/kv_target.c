@@ -25,7 +25,7 @@ int fx_kv_target_begin(struct fx_fs *fs, const void *key, size_t key_size, unsig
 	file = fx_known_file(&target->known);
 	/* An expired file does not come back by this name; a marker's may be there by its stage. */
 	if (file && rc == -ENOENT && !file->marker) {
-		fx_stage_lose_name(fs, file);
+		fx_stage_expire(fs, file);
 		file = NULL;
 	}
 	target->kv.fs = fs;
@@ -73,7 +73,7 @@ int fx_kv_target_deleted(struct fx_kv_target *target)
 int fx_kv_target_expires(struct fx_kv_target *target)
 {
 	if (target->kv.expiry_ns) {
-		fx_known_shortened(target->kv.fs, &target->known);
+		fx_known_shortened(target->kv.fs, &target->known, target->kv.expiry_ns);
 		target->noticed = true;
 	}
 	return drop_file(target, false);

@@ -134,7 +134,7 @@ static int set_expiry(struct fx_call *call, const struct fx_found *found, uint64
 	if (rc < 0)
 		return rc;
 	if (expiry_ns)
-		fx_known_shorten(call->fs, call->node);
+		fx_known_shorten(call->fs, call->node, expiry_ns);
 	call->invalidates = true;
 	return 0;
 }

@@ -275,7 +275,7 @@ int fx_examine_file(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 	int rc = fx_examine(fs, node, nowait, ret_found);
 
 	if (rc == -ENOENT) {
-		fx_stage_lose_name(fs, node);
+		fx_stage_expire(fs, node);
 		rc = fx_examine(fs, node, nowait, ret_found);
 	}
 	return rc == -ESTALE ? -ENOENT : rc;

@@ -18,8 +18,9 @@
 
 #include "fs.h"
 
-struct fx_stage; /* stage.h */
-struct fx_kept;	 /* kept.h */
+struct fx_stage;    /* stage.h */
+struct fx_kept;	    /* kept.h */
+struct fx_expiring; /* expiring.h */
 
 enum fx_node_kind {
 	FX_NODE_DIRECTORY,
@@ -73,6 +74,8 @@ struct fx_node {
 	bool cache_clean;	 /* it has dropped older pages, and is not only about to */
 	struct fx_stage *stage;
 	struct fx_kept *kept;
+	uint64_t changed_ns;	      /* by fx_kv_...(), CLOCK_MONOTONIC; 0: never */
+	struct fx_expiring *expiring; /* its timer, which keeps the node */
 
 	/* Under later's mutex. */
 	struct fx_node *later_next;

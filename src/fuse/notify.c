@@ -5,18 +5,27 @@
 #include <string.h>
 #include <time.h>
 
+#include "cleanup.h"
 #include "notify.h"
 #include "worker.h"
 
+#define NS_PER_S	 1000000000
+#define FX_DELETIONS_MAX 16384u /* that wait: some 6 MiB */
+
 struct fx_notify {
 	struct fx_worker *inodes, *entries; /* one thread each */
+	pthread_mutex_t mutex;		    /* guards deletions */
+	pthread_cond_t room;		    /* there is some for deletions */
+	unsigned int deletions;		    /* queued */
 };
 
 struct notice {
 	struct fx_job job;
 	struct fx_fs *fs;
-	struct fx_node *node; /* a reference; of an entry: its directory */
-	bool pages;
+	struct fx_notify *notify; /* of fs, which forgets it while the last notices are sent */
+	struct fx_node *node;	  /* a reference; of an entry: its directory */
+	struct fx_node *child;	  /* a reference; of a deletion: what had the name */
+	bool pages, expires;
 	void (*done)(void *ctx);
 	void *ctx;
 	size_t name_size;
@@ -30,6 +39,8 @@ int fx_notify_create(struct fx_fs *fs, struct fx_notify **ret_notify)
 
 	if (!notify)
 		return -ENOMEM;
+	pthread_mutex_init(&notify->mutex, NULL);
+	pthread_cond_init(&notify->room, NULL);
 	rc = fx_worker_create(1, &notify->inodes);
 	if (rc == 0)
 		rc = fx_worker_create(1, &notify->entries);
@@ -47,6 +58,8 @@ void fx_notify_destroy(struct fx_notify *notify)
 		return;
 	fx_worker_destroy(notify->inodes);
 	fx_worker_destroy(notify->entries);
+	pthread_cond_destroy(&notify->room);
+	pthread_mutex_destroy(&notify->mutex);
 	free(notify);
 }
 
@@ -64,6 +77,7 @@ static struct notice *notice_new(struct fx_fs *fs, struct fx_node *node,
 		return NULL;
 	notice->job.run = run;
 	notice->fs = fs;
+	notice->notify = fs->notify;
 	notice->node = node;
 	fx_node_ref(fs, node);
 	return notice;
@@ -98,34 +112,130 @@ int fx_notify_inode(struct fx_fs *fs, struct fx_node *node, bool pages, void (*d
 	return 0;
 }
 
+static void drop_entry(const struct notice *notice)
+{
+	struct fuse_session *session = notice->fs->session;
+	fuse_ino_t parent = fx_node_id(notice->fs, notice->node);
+
+	if (notice->expires &&
+	    fuse_lowlevel_notify_expire_entry(session, parent, notice->name, notice->name_size,
+					      FUSE_LL_EXPIRE_ONLY) != -ENOSYS)
+		return;
+	fuse_lowlevel_notify_inval_entry(session, parent, notice->name, notice->name_size);
+}
+
 static void entry_run(struct fx_job *job)
 {
 	struct notice *notice = notice_of(job);
 	struct fx_fs *fs = notice->fs;
 
 	if (fs->session)
-		fuse_lowlevel_notify_inval_entry(fs->session, fx_node_id(fs, notice->node),
-						 notice->name, notice->name_size);
+		drop_entry(notice);
 	fx_node_unref(fs, notice->node);
 	free(notice);
 }
 
-int fx_notify_name(struct fx_fs *fs, struct fx_node *directory, const char *name, size_t name_size)
+static int notify_name(struct fx_fs *fs, struct fx_node *directory, const char *name,
+		       size_t name_size, bool expires)
 {
 	struct notice *notice = notice_new(fs, directory, entry_run);
 
 	if (!notice)
 		return -ENOMEM;
+	notice->expires = expires;
 	notice->name_size = name_size;
 	memcpy(notice->name, name, name_size);
 	fx_worker_submit(fs->notify->entries, &notice->job);
 	return 0;
 }
 
+int fx_notify_name(struct fx_fs *fs, struct fx_node *directory, const char *name, size_t name_size)
+{
+	return notify_name(fs, directory, name, name_size, false);
+}
+
 /* A rename may come in between: the name as it is now. */
 int fx_notify_entry(struct fx_fs *fs, struct fx_node *node)
 {
 	return node->parent ? fx_notify_name(fs, node->parent, node->text, node->name_size) : 0;
+}
+
+int fx_notify_expire(struct fx_fs *fs, struct fx_node *node)
+{
+	return node->parent ? notify_name(fs, node->parent, node->text, node->name_size, true) : 0;
+}
+
+/* ---- Deletions ------------------------------------------------------------------------------- */
+
+static void count_deletions(struct fx_notify *notify, int add)
+{
+	FX_LOCKED(&notify->mutex);
+
+	notify->deletions += (unsigned int)add;
+	if (notify->deletions < FX_DELETIONS_MAX)
+		pthread_cond_signal(&notify->room);
+}
+
+/*
+ * The kernel compares the number of what it knows by that name: what is new there stays. Attributes
+ * are dropped before, so that those of an answer that is on its way do not give the file its link
+ * back: it would not be told as deleted then.
+ */
+static void delete_entry(const struct notice *notice)
+{
+	struct fx_fs *fs = notice->fs;
+	fuse_ino_t child = fx_node_id(fs, notice->child);
+
+	fuse_lowlevel_notify_inval_inode(fs->session, child, -1, 0);
+	fuse_lowlevel_notify_delete(fs->session, fx_node_id(fs, notice->node), child, notice->name,
+				    notice->name_size);
+}
+
+static void deletion_run(struct fx_job *job)
+{
+	struct notice *notice = notice_of(job);
+	struct fx_notify *notify = notice->notify;
+	struct fx_fs *fs = notice->fs;
+
+	if (fs->session)
+		delete_entry(notice);
+	fx_node_unref(fs, notice->child);
+	fx_node_unref(fs, notice->node);
+	free(notice);
+	count_deletions(notify, -1);
+}
+
+int fx_notify_deleted(struct fx_fs *fs, struct fx_node *node)
+{
+	struct notice *notice = notice_new(fs, node->parent, deletion_run);
+
+	if (!notice)
+		return -ENOMEM;
+	notice->child = node;
+	fx_node_ref(fs, node);
+	notice->name_size = node->name_size;
+	memcpy(notice->name, node->text, node->name_size);
+	count_deletions(fs->notify, 1);
+	fx_worker_submit(fs->notify->entries, &notice->job);
+	return 0;
+}
+
+bool fx_notify_has_room(struct fx_fs *fs, uint64_t wait_ns)
+{
+	struct fx_notify *notify = fs->notify;
+	FX_LOCKED(&notify->mutex);
+	struct timespec until;
+	int err = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (long)wait_ns;
+	if (until.tv_nsec >= NS_PER_S) {
+		until.tv_nsec -= NS_PER_S;
+		until.tv_sec++;
+	}
+	while (notify->deletions >= FX_DELETIONS_MAX && wait_ns && !err)
+		err = pthread_cond_timedwait(&notify->room, &notify->mutex, &until);
+	return notify->deletions < FX_DELETIONS_MAX;
 }
 
 /* ---- Fences ---------------------------------------------------------------------------------- */

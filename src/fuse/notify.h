@@ -23,8 +23,21 @@ int fx_notify_inode(struct fx_fs *fs, struct fx_node *node, bool pages, void (*d
 
 /* The name of node. */
 int fx_notify_entry(struct fx_fs *fs, struct fx_node *node);
+/*
+ * It is looked up before it is believed the next time; may have no effect when it is being looked
+ * up just now.
+ */
+int fx_notify_expire(struct fx_fs *fs, struct fx_node *node);
 /* Any name in a directory: also that there is none. */
 int fx_notify_name(struct fx_fs *fs, struct fx_node *directory, const char *name, size_t name_size);
+
+/*
+ * The name of node, which was a file's, is gone by itself: who watches the file (inotify) is told.
+ * names_lock is held. It goes with the names; beyond what has room nothing may be queued.
+ */
+int fx_notify_deleted(struct fx_fs *fs, struct fx_node *node);
+/* Whether more deletions have room, after waiting for at most wait_ns (below a second). */
+bool fx_notify_has_room(struct fx_fs *fs, uint64_t wait_ns);
 
 /*
  * done(ctx) is called once, by a thread of the notifier or the pool: when everything queued before

@@ -88,7 +88,7 @@ static int read_work(struct fx_call *call)
 		return copy_slice(call, node->stage->data, node->stage->size);
 	rc = read_key(call);
 	if (rc == -ENOENT)
-		fx_stage_lose_name(call->fs, node);
+		fx_stage_expire(call->fs, node);
 	if (rc != -ENOENT && rc != -ESTALE)
 		return rc;
 	if (!node->kept || !node->kept->has_value)

@@ -15,7 +15,8 @@
 #include "op.h"
 #include "stage.h"
 
-#define FX_DIRECT_FROM ((uint64_t)64 * 1024) /* bytes of a file that is truncated */
+#define FX_DIRECT_FROM ((uint64_t)64 * 1024)	   /* bytes: what is overwritten is large */
+#define FX_CHANGED_NS  ((uint64_t)60 * 1000000000) /* after a change, see reads_direct() */
 
 static bool is_writer(const struct fuse_file_info *fi)
 {
@@ -128,16 +129,29 @@ static bool goes_direct(const struct fx_call *call, const struct fx_node *node, 
 }
 
 /*
+ * The size and the content that the kernel caches cannot be changed as one: who reads while the
+ * value is changed behind its back may find the new bytes cut at the old size. So values that are
+ * changed that way are read past its caches for a while.
+ */
+static bool reads_direct(const struct fx_call *call, const struct fx_node *node, uint64_t size)
+{
+	return call->fs->protocol.direct && !is_writer(&call->fi) && node->changed_ns &&
+	       size < FX_DIRECT_FROM && fx_monotonic() - node->changed_ns < FX_CHANGED_NS;
+}
+
+/*
  * The kernel drops the pages of other versions when it gets the answer to an open that does not
  * keep them. Until then another open may not keep them either: it would read an old value though it
  * knows the new version. That the answer has come is seen from the first use of the handle, which
  * has the version for its number.
  */
-static void add_handle(struct fx_call *call, struct fx_node *node, uint64_t version, bool direct)
+static void add_handle(struct fx_call *call, struct fx_node *node, uint64_t version, bool direct,
+		       bool reads)
 {
 	struct fuse_file_info *fi = &call->fi;
 
-	fi->direct_io = node->direct = direct;
+	node->direct = direct;
+	fi->direct_io = direct || reads;
 	node->opens++;
 	if (is_writer(fi))
 		node->writers++;
@@ -155,11 +169,14 @@ static int open_work(struct fx_call *call)
 	struct fx_node *node = call->node;
 	FX_AUTO_FOUND struct fx_found found;
 	int rc = fx_examine_file(call->fs, node, call->nowait, &found);
-	bool direct;
+	bool direct, reads;
+	uint64_t size;
 
 	if (rc < 0)
 		return rc;
-	direct = goes_direct(call, node, found.recorded ? found.meta.stat.size : 0);
+	size = found.recorded ? found.meta.stat.size : 0;
+	direct = goes_direct(call, node, size);
+	reads = reads_direct(call, node, size);
 	if (call->fi.flags & O_TRUNC)
 		rc = overwrite(call);
 	else if (found.expiry_ns && !found.detached)
@@ -168,7 +185,7 @@ static int open_work(struct fx_call *call)
 	if (rc < 0)
 		return rc;
 	node->overwritten = call->fi.flags & O_TRUNC;
-	add_handle(call, node, found.version, direct);
+	add_handle(call, node, found.version, direct, reads);
 	return 0;
 }
 
@@ -222,7 +239,7 @@ static int create_work(struct fx_call *call)
 	else if (call->expires)
 		rc = keep_created(call, node);
 	if (rc == 0)
-		add_handle(call, node, 0, goes_direct(call, node, 0));
+		add_handle(call, node, 0, goes_direct(call, node, 0), false);
 	pthread_mutex_unlock(&node->mutex);
 	return rc;
 }

@@ -7,11 +7,34 @@
 #include "control.h"
 #include "entry.h"
 #include "kept.h"
+#include "known.h"
 #include "later.h"
 #include "op.h"
 #include "stage.h"
 
 /* ---- LOOKUP, FORGET -------------------------------------------------------------------------- */
+
+/*
+ * A file that has expired just now, before its timer: who watches it is told before the kernel
+ * forgets the name by this answer. (100 ms at most: the caller may hold the directory's lock.)
+ */
+static int tell_expired(struct fx_call *call)
+{
+	struct fx_node *node = fx_node_find(call->fs, call->node, call->name, strlen(call->name));
+	int rc = 0;
+
+	if (node && !fx_node_is_directory(node)) {
+		rc = fx_call_lock(call, &node->mutex);
+		if (rc == 0 && node->expiring && !node->marker) {
+			fx_known_lost(call->fs, node);
+			call->fenced = true;
+		}
+		if (rc == 0)
+			pthread_mutex_unlock(&node->mutex);
+	}
+	fx_node_unref(call->fs, node);
+	return rc;
+}
 
 static int lookup_work(struct fx_call *call)
 {
@@ -23,7 +46,7 @@ static int lookup_work(struct fx_call *call)
 	if (rc == -ENOENT ||
 	    (rc == 0 && found.what == FX_ABSENT && found.kind != FX_NAME_CONTROL)) {
 		fx_entry_negative(fs, &call->entry);
-		return 0;
+		return tell_expired(call);
 	}
 	if (rc < 0)
 		return rc;

@@ -22,6 +22,7 @@
 #include "cleanup.h"
 #include "kept.h"
 #include "later.h"
+#include "notify.h"
 #include "stage.h"
 #include "stage_room.h"
 
@@ -53,6 +54,13 @@ void fx_stage_lose_name(struct fx_fs *fs, struct fx_node *node)
 		fx_node_detach(fs, node);
 	if (node->stage)
 		fx_stage_release_room(fs, node->stage);
+}
+
+void fx_stage_expire(struct fx_fs *fs, struct fx_node *node)
+{
+	if (!fs->ending && !fx_node_is_detached(node) && fx_notify_has_room(fs, 0))
+		fx_notify_deleted(fs, node);
+	fx_stage_lose_name(fs, node);
 }
 
 /* ---- Room ------------------------------------------------------------------------------------ */
@@ -111,7 +119,7 @@ static int stage_load(struct fx_fs *fs, struct fx_node *node, struct fx_stage *s
 	if (rc == 0)
 		rc = feox_get(fs->store, key.data, key.size, nowait, &value);
 	if (rc == -ENOENT)
-		fx_stage_lose_name(fs, node);
+		fx_stage_expire(fs, node);
 	if (rc == -ENOENT || rc == -ESTALE) {
 		if (node->kept && node->kept->has_value)
 			return stage_fill(fs, stage, &node->kept->value);
@@ -285,7 +293,7 @@ static int publish(struct fx_fs *fs, struct fx_node *node, const uint64_t *expir
 	if (rc == 0)
 		rc = stage_put(fs, node, &found, expiry_ns, nowait, &result);
 	if (rc == -ENOENT || rc == -ESTALE) {
-		fx_stage_lose_name(fs, node);
+		fx_stage_expire(fs, node);
 		return 0;
 	}
 	if (rc < 0)
@@ -342,7 +350,7 @@ int fx_stage_settle(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
 	if (node->opens)
 		rc = refresh_kept(fs, node, nowait);
 	if (rc == -ENOENT) /* it has expired just now */
-		fx_stage_lose_name(fs, node);
+		fx_stage_expire(fs, node);
 	if (rc < 0) /* the stage is what the handles keep */
 		return rc == -EAGAIN ? rc : 0;
 	fx_stage_free(fs, FX_STEAL(node->stage));

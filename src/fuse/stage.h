@@ -73,6 +73,12 @@ int fx_stage_settle(struct fx_fs *fs, struct fx_node *node, unsigned int nowait)
 /* The file has lost its name: it is detached, what is staged is only its handles' from now on. */
 void fx_stage_lose_name(struct fx_fs *fs, struct fx_node *node);
 
+/*
+ * The same because its key has expired; the kernel is told, if it can be queued. names_lock is held
+ * too.
+ */
+void fx_stage_expire(struct fx_fs *fs, struct fx_node *node);
+
 void fx_stage_free(struct fx_fs *fs, struct fx_stage *stage); /* NULL is allowed */
 
 uint64_t fx_monotonic(void); /* CLOCK_MONOTONIC_COARSE, ns */

@@ -26,6 +26,8 @@ int main(int argc, char **argv)
 		result = run(events_commands, argc, argv);
 	if (argc > 1 && result < 0)
 		result = run(coherence_commands, argc, argv);
+	if (argc > 1 && result < 0)
+		result = run(storm_commands, argc, argv);
 	if (result < 0)
 		fprintf(stderr, "helper: unknown command\n");
 	return result < 0 ? 2 : result;

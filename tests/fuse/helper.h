@@ -29,5 +29,6 @@ extern const struct command store_commands[];
 extern const struct command kv_commands[];
 extern const struct command events_commands[];
 extern const struct command coherence_commands[];
+extern const struct command storm_commands[];
 
 #endif

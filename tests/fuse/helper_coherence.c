@@ -3,11 +3,14 @@
 #include "helper.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* ---- Past the page cache --------------------------------------------------------------------- */
@@ -118,8 +121,83 @@ static int stale(int argc, char **argv)
 	return 0;
 }
 
+/* ---- Values of changing size ----------------------------------------------------------------- */
+
+/* A number and its newline, whole. */
+static void require_whole(const char *text, ssize_t size)
+{
+	REQUIRE(size == 2 || size == 8);
+	REQUIRE(text[size - 1] == '\n' && !memchr(text, '\0', (size_t)size));
+}
+
+static void read_whole(const char *name)
+{
+	char text[64];
+	int handle = open(name, O_RDONLY);
+
+	REQUIRE(handle >= 0);
+	for (;;) {
+		int fd = open(name, O_RDONLY);
+
+		require_whole(text, read(fd, text, sizeof(text)));
+		REQUIRE(!close(fd));
+		require_whole(text, pread(handle, text, sizeof(text), 0));
+	}
+}
+
+static void add(const char *name, const char *delta)
+{
+	REQUIRE(!setxattr(name, "user.feox.incr", delta, strlen(delta), 0));
+}
+
+/* whole FILE ROUNDS: readers beside a counter that goes from "1" to "1000001" and back */
+static int whole(int argc, char **argv)
+{
+	pid_t child;
+	int status;
+
+	add(argv[0], "1000000");
+	add(argv[0], "-1000000");
+	child = fork();
+	if (!child)
+		read_whole(argv[0]);
+	for (int i = 0; i < atoi(argv[1]); i++) {
+		add(argv[0], "1000000");
+		add(argv[0], "-1000000");
+	}
+	REQUIRE(waitpid(child, &status, WNOHANG) == 0); /* it has not failed */
+	REQUIRE(!kill(child, SIGKILL) && waitpid(child, &status, 0) == child);
+	return 0;
+}
+
+/* ---- Watches --------------------------------------------------------------------------------- */
+
+/*
+ * watch FILE SECONDS: "ready" when the watch is there, then what inotify(7) tells of the file, a
+ * word each, until it is deleted or the time is over (status 1)
+ */
+static int watch_file(int argc, char **argv)
+{
+	char buffer[4096] __attribute__((aligned(8)));
+	const struct inotify_event *event = (const void *)buffer;
+	struct pollfd pollfd = {.fd = inotify_init(), .events = POLLIN};
+	int watched = inotify_add_watch(pollfd.fd, argv[0], IN_DELETE_SELF | IN_MODIFY);
+
+	REQUIRE(pollfd.fd >= 0 && watched >= 0);
+	puts("ready");
+	fflush(stdout);
+	while (poll(&pollfd, 1, atoi(argv[1]) * 1000) > 0) {
+		REQUIRE(read(pollfd.fd, buffer, sizeof(buffer)) > 0);
+		if (event->mask & IN_MODIFY)
+			puts("modify");
+		if (event->mask & IN_DELETE_SELF)
+			puts("delete_self");
+		if (event->mask & (IN_DELETE_SELF | IN_IGNORED))
+			return 0;
+	}
+	return 1;
+}
+
 const struct command coherence_commands[] = {
-	{"direct", direct},
-	{"stale", stale},
-	{NULL, NULL},
+	{"direct", direct}, {"stale", stale}, {"watch", watch_file}, {"whole", whole}, {NULL, NULL},
 };
