@@ -97,4 +97,4 @@ exec 5<&-
 # ---- everything at once: nobody waits for ever
 check "a storm" timeout 60 "$HELPER" storm "$mnt" 5 "$RANDOM"
 check "still served" timeout 10 ls -l
-finish
+finish_undisturbed

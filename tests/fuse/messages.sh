@@ -133,4 +133,4 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	same "chown without group execution" 2767 "$(stat -c %a f)"
 	cd /
 fi
-finish
+finish_undisturbed
