@@ -610,8 +610,18 @@ struct feox_stats {
 	uint64_t iterations; /* iter_open */
 	uint64_t items;	     /* given by iter_next; exact when the iterator is closed */
 	uint64_t syncs;	     /* sync, sync_key, sync_async */
-	/* Memory, bytes. */
+	/*
+	 * Memory, bytes: what is given out, which is the sum of its first four parts, and is held
+	 * against the limit together with what is reserved. Overhead is memory beside: free blocks,
+	 * and pages of them that cannot be given back yet.
+	 */
 	uint64_t memory_bytes, memory_limit_bytes;
+	uint64_t memory_record_bytes;	/* records and values, pinned ones included */
+	uint64_t memory_hash_bytes;	/* the hash index */
+	uint64_t memory_order_bytes;	/* the ordered index */
+	uint64_t memory_deferred_bytes; /* replaced or deleted, and about to be freed */
+	uint64_t memory_overhead_bytes;
+	uint64_t memory_reserved_bytes; /* feox_reserve(), and changes that are under way */
 	/* Device. */
 	uint64_t device_bytes, free_bytes, max_bytes; /* max_bytes: 0 when growth has no limit */
 	uint64_t extents, commits, written_bytes, read_bytes, grow_count;

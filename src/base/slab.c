@@ -69,7 +69,8 @@ struct fx_slab {
 	struct fx_slab_options options;
 	bool from_malloc;
 	_Atomic uint64_t claimed;
-	_Atomic int64_t used; /* by threads that could get no cache */
+	_Atomic uint64_t large; /* of claimed, what is from malloc; a count, orders nothing */
+	_Atomic int64_t used;	/* by threads that could get no cache */
 	struct fx_page_heap heap;
 	struct fx_size_class classes[FX_SIZE_CLASS_COUNT];
 };
@@ -130,6 +131,11 @@ uint64_t fx_slab_resident(struct fx_slab *slab)
 	return bytes;
 }
 
+uint64_t fx_slab_held(struct fx_slab *slab)
+{
+	return fx_slab_resident(slab) + atomic_load_explicit(&slab->large, memory_order_relaxed);
+}
+
 /* ---- Blocks from malloc, and those that threads do not keep ---------------------------------- */
 
 static void *large_alloc(struct fx_slab *slab, size_t size)
@@ -140,6 +146,7 @@ static void *large_alloc(struct fx_slab *slab, size_t size)
 	if (size > PTRDIFF_MAX || posix_memalign(&block, size % LINE ? FX_SIZE_UNIT : LINE, size))
 		return NULL;
 	claim(slab, (int64_t)rounded);
+	atomic_fetch_add_explicit(&slab->large, rounded, memory_order_relaxed);
 	count_used_slow(slab, (int64_t)rounded);
 	return block;
 }
@@ -150,6 +157,7 @@ static void large_free(struct fx_slab *slab, void *block, size_t size)
 
 	free(block);
 	claim(slab, -rounded);
+	atomic_fetch_sub_explicit(&slab->large, (uint64_t)rounded, memory_order_relaxed);
 	count_used_slow(slab, -rounded);
 }
 

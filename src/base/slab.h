@@ -63,6 +63,12 @@ uint64_t fx_slab_claimed(const struct fx_slab *slab);
 uint64_t fx_slab_resident(struct fx_slab *slab);
 
 /*
+ * Bytes of memory behind the slab: its chunks and the blocks from malloc(3). What of that is not
+ * fx_slab_used() is free blocks, pages that are partly free, and some that are kept empty.
+ */
+uint64_t fx_slab_held(struct fx_slab *slab);
+
+/*
  * Give back memory that was not used since the last call. What is beyond a slack goes back at once,
  * as it is freed; this is for the slack, about once a second. Any thread.
  */

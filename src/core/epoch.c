@@ -54,7 +54,13 @@ static void deadline_after(struct timespec *at, uint64_t ns)
 	at->tv_nsec = (long)(ns % UINT64_C(1000000000));
 }
 
-static int wait_for_frees(struct fx_epoch *epoch)
+static bool has_not_freed(struct fx_epoch *epoch, uint64_t frees)
+{
+	return atomic_load(&epoch->frees) == frees && atomic_load(&epoch->handed_bytes);
+}
+
+/* Until the deferred bytes are below the limit, or, when frees is given, until it has changed. */
+static int wait_for_frees(struct fx_epoch *epoch, const uint64_t *frees)
 {
 	struct timespec deadline;
 	int err = 0;
@@ -62,7 +68,7 @@ static int wait_for_frees(struct fx_epoch *epoch)
 	deadline_after(&deadline, FX_EPOCH_WAIT_NS);
 	pthread_mutex_lock(&epoch->mutex);
 	atomic_fetch_add(&epoch->throttled, 1); /* pairs with the load in batch_free() */
-	while (is_behind(epoch) && !err)
+	while ((frees ? has_not_freed(epoch, *frees) : is_behind(epoch)) && !err)
 		err = pthread_cond_timedwait(&epoch->freed, &epoch->mutex, &deadline);
 	atomic_fetch_sub(&epoch->throttled, 1);
 	pthread_mutex_unlock(&epoch->mutex);
@@ -74,7 +80,15 @@ int fx_epoch_throttle(struct fx_epoch *epoch, bool nowait)
 	/* Relaxed: being late by a moment does not matter. */
 	if (atomic_load_explicit(&epoch->handed_bytes, memory_order_relaxed) <= epoch->deferred_max)
 		return 0;
-	return nowait ? -EAGAIN : wait_for_frees(epoch);
+	return nowait ? -EAGAIN : wait_for_frees(epoch, NULL);
+}
+
+bool fx_epoch_reclaim(struct fx_epoch *epoch)
+{
+	uint64_t frees = atomic_load(&epoch->frees);
+
+	fx_epoch_flush(epoch);
+	return wait_for_frees(epoch, &frees) == 0 && atomic_load(&epoch->frees) != frees;
 }
 
 uint64_t fx_epoch_deferred(const struct fx_epoch *epoch)

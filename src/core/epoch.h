@@ -135,6 +135,12 @@ void fx_epoch_flush(struct fx_epoch *epoch);
 /* Wait until all that this thread has retired, and others have handed over, has been freed. */
 void fx_epoch_drain(struct fx_epoch *epoch);
 
+/*
+ * Hand over what the thread has collected, and wait until a part of what is deferred has been
+ * freed, for FX_EPOCH_WAIT_NS at most. False: nothing was, or there was nothing.
+ */
+bool fx_epoch_reclaim(struct fx_epoch *epoch);
+
 /* Bytes retired and not yet freed. */
 uint64_t fx_epoch_deferred(const struct fx_epoch *epoch);
 

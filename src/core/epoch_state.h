@@ -43,6 +43,7 @@ struct fx_epoch {
 	uint64_t deferred_max;
 	_Atomic bool ending;			   /* being destroyed: retiring goes to late */
 	alignas(64) _Atomic uint64_t handed_bytes; /* given to call_rcu(), not freed yet */
+	_Atomic uint64_t frees;			   /* batches that were freed */
 	_Atomic uint32_t throttled;		   /* threads that wait for freed */
 	pthread_mutex_t mutex;
 	pthread_cond_t freed;

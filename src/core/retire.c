@@ -73,6 +73,7 @@ static void batch_free(struct rcu_head *head)
 	free_items(batch);
 	/* Sequentially consistent, as the waiter's two: it sees the bytes gone or is seen. */
 	atomic_fetch_sub(&epoch->handed_bytes, batch->bytes);
+	atomic_fetch_add(&epoch->frees, 1);
 	free(batch);
 	if (atomic_load(&epoch->throttled))
 		wake_throttled(epoch);

@@ -131,7 +131,7 @@ FEOX_API int feox_batch_put(struct feox_batch *batch, const void *key, size_t ke
 		return -EFBIG;
 	if (options)
 		parts[2] = (struct part){options->metadata, options->metadata_size};
-	err = fx_value_prepare(batch->store, value, value_size, &op.large);
+	err = fx_value_prepare(batch->store, value, value_size, op.flags, &op.large);
 	if (!err && !op.large)
 		parts[3] = (struct part){value, value_size};
 	if (!err)

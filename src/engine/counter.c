@@ -136,14 +136,11 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
 	uint64_t begin_ns;
 	int err = fx_change_init(store, &add.change, key, key_size, options, ADD_FLAGS);
 
-	if (!err && !(add.change.flags & FEOX_RESERVED))
-		err = fx_memory_check(
-			store, fx_record_bytes(key_size, add.change.metadata_size, NUMBER_MAX));
 	if (err)
 		return err;
 	begin_ns = fx_timer_begin(fx_counters(store));
 	add.change.build = build_sum;
-	err = fx_commit(store, &add.change);
+	err = fx_commit_within(store, &add.change, NUMBER_MAX);
 	if (err)
 		return err;
 	fx_put_finish(store, &add.change, FEOX_OP_UPDATE, begin_ns, ret_result);

@@ -114,13 +114,16 @@ static void keep(struct feox_store *store, struct fx_record *record, struct fx_v
 int fx_cold_load(struct feox_store *store, const struct fx_cold *cold)
 {
 	struct fx_value *value;
+	uint64_t taken;
 	int err;
 
 	if (!fx_record_is_cold(cold->record))
 		return 0;
-	err = fx_memory_check(store, cold->record->value_size);
-	if (!err)
-		err = load(store, cold, &value);
+	err = fx_memory_take(store, cold->record->value_size, false, &taken);
+	if (err)
+		return err;
+	err = load(store, cold, &value);
+	fx_budget_give(&store->budget, taken);
 	if (err)
 		return err;
 	keep(store, cold->record, value);

@@ -24,7 +24,6 @@
 #define ENTRY_MAX	 28u		     /* fixed bytes of a directory entry */
 #define RESERVED_KEY_MAX ((size_t)20 * 1024) /* key and metadata of a reservation */
 #define PACKED_MAX	 ((uint64_t)32 * 1024)
-#define SPARE_DIVISOR	 2u /* readers keep values in this part of the memory limit */
 
 uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size)
 {
@@ -99,23 +98,6 @@ void fx_disk_unreserve(struct feox_store *store, uint64_t bytes)
 	atomic_fetch_sub(&store->disk_reserved, bytes);
 }
 
-/* What threads keep counts too; summing up what is really used costs a look at each. */
-static uint64_t memory_used(struct feox_store *store)
-{
-	return fx_slab_claimed(store->slab) +
-	       atomic_load_explicit(&store->memory_reserved, memory_order_relaxed);
-}
-
-int fx_memory_check(struct feox_store *store, uint64_t bytes)
-{
-	return memory_used(store) + bytes > store->memory_limit ? -ENOMEM : 0;
-}
-
-bool fx_memory_is_spare(struct feox_store *store, uint64_t bytes)
-{
-	return memory_used(store) + bytes <= store->memory_limit / SPARE_DIVISOR;
-}
-
 /* What a reservation costs on disk. */
 static uint64_t promise_cost(uint64_t value_size)
 {
@@ -124,15 +106,20 @@ static uint64_t promise_cost(uint64_t value_size)
 
 static int promise(struct feox_store *store, uint64_t memory, uint64_t disk, unsigned int flags)
 {
+	uint64_t taken;
 	int err = fx_store_writable(store);
 
 	if (!err)
-		err = fx_memory_check(store, memory);
-	if (!err && store->persistent)
+		err = fx_memory_take(store, memory, flags & FEOX_NOWAIT, &taken);
+	if (err)
+		return err;
+	if (store->persistent)
 		err = reserve(store, &store->disk_promised, &store->disk_reserved, disk,
 			      flags & FEOX_NOWAIT);
-	if (!err)
-		atomic_fetch_add(&store->memory_reserved, memory);
+	if (err)
+		fx_budget_give(&store->budget, taken);
+	else
+		fx_budget_promise(&store->budget, memory, taken);
 	return err;
 }
 
@@ -158,7 +145,7 @@ FEOX_API int feox_reserve_more(struct feox_store *store, uint64_t from_size, uin
 
 FEOX_API void feox_unreserve(struct feox_store *store, uint64_t value_size)
 {
-	atomic_fetch_sub(&store->memory_reserved, value_size + RESERVED_KEY_MAX);
+	fx_budget_forgo(&store->budget, value_size + RESERVED_KEY_MAX);
 	if (store->persistent)
 		atomic_fetch_sub(&store->disk_promised, promise_cost(value_size));
 }

@@ -30,6 +30,27 @@ int64_t fx_sum_keys(struct feox_store *store)
 	return keys;
 }
 
+static uint64_t less(uint64_t from, uint64_t bytes)
+{
+	return from > bytes ? from - bytes : 0; /* they are not of one moment */
+}
+
+static void count_memory(struct feox_store *store, struct feox_stats *s)
+{
+	s->memory_bytes = fx_slab_used(store->slab);
+	s->memory_limit_bytes = store->budget.limit;
+	s->memory_hash_bytes = fx_hash_index_bytes(store->hash);
+	s->memory_order_bytes = fx_ordered_index_bytes(store->order);
+	s->memory_deferred_bytes = fx_epoch_deferred(store->epoch);
+	s->memory_record_bytes =
+		less(s->memory_bytes,
+		     s->memory_hash_bytes + s->memory_order_bytes + s->memory_deferred_bytes);
+	s->memory_overhead_bytes = less(fx_slab_held(store->slab), s->memory_bytes);
+	s->memory_reserved_bytes =
+		atomic_load_explicit(&store->budget.promised, memory_order_relaxed) +
+		atomic_load_explicit(&store->budget.taken, memory_order_relaxed);
+}
+
 FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 {
 	struct feox_stats s = {0};
@@ -50,8 +71,7 @@ FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 	SUM(iterations);
 	SUM(items);
 	SUM(syncs);
-	s.memory_bytes = fx_slab_used(store->slab);
-	s.memory_limit_bytes = store->memory_limit;
+	count_memory(store, &s);
 	s.read_only = store->read_only || atomic_load(&store->failed);
 	s.failed = atomic_load(&store->failed);
 	if (store->persistent) {

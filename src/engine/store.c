@@ -184,8 +184,10 @@ static int create_memory(struct feox_store *store)
 {
 	int err = fx_slab_create(NULL, &store->slab);
 
-	if (!err)
-		err = fx_epoch_create(store, &store->epoch);
+	if (err)
+		return err;
+	fx_budget_init(&store->budget, store->slab, store->memory_limit);
+	err = fx_epoch_create(store, &store->epoch);
 	if (!err)
 		fx_epoch_configure(store->epoch, fx_record_free, deferred_max(store));
 	if (!err)

@@ -22,7 +22,7 @@
  *   read.c      get, read, stat; cold.c reads a value that is on disk only
  *   iter.c      ranges; iter_range.c which keys, iter_ahead.c what they are
  *   queue.c     published changes on their way to the flusher; the consistent cut
- *   reserve.c   memory and disk promised before publication
+ *   reserve.c   disk promised before publication; memory.c: memory
  *   flush.c     the flusher's thread: when to write, who waits for it, growth
  *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable
  *   pack.c      records -> extents
@@ -40,6 +40,7 @@
 #ifndef FX_STORE_H
 #define FX_STORE_H
 
+#include "budget.h"
 #include "clock.h"
 #include "device.h"
 #include "epoch.h"
@@ -104,6 +105,7 @@ struct feox_store {
 	struct fx_epoch *epoch;
 	struct fx_hash_index *hash;
 	struct fx_ordered_index *order;
+	struct fx_budget budget;
 
 	/* Versions and numbers: any thread. */
 	_Atomic uint64_t version_shards[FX_VERSION_SHARDS]; /* latest given out, by hash */
@@ -115,9 +117,8 @@ struct feox_store {
 	struct fx_queue queue;
 	_Atomic uint64_t disk_reserved; /* bytes that queued records will take */
 	_Atomic uint64_t disk_promised; /* bytes that feox_reserve() has promised to puts to come */
-	_Atomic uint64_t memory_reserved; /* bytes promised to future puts */
-	_Atomic uint64_t disk_free;	  /* bytes of free blocks, kept by the flusher */
-	_Atomic int failed;		  /* 0, or the negative errno that made it read-only */
+	_Atomic uint64_t disk_free;	/* bytes of free blocks, kept by the flusher */
+	_Atomic int failed;		/* 0, or the negative errno that made it read-only */
 	struct fx_flusher *flusher;
 	struct fx_sweeper *sweeper;
 	_Atomic uint64_t expiry_next; /* of any key, at the earliest; sweeper.c */
@@ -224,14 +225,21 @@ uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size
 int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool promised, bool nowait);
 void fx_disk_unreserve(struct feox_store *store, uint64_t bytes);
 
-/* -ENOMEM when bytes more would pass the memory limit. */
-int fx_memory_check(struct feox_store *store, uint64_t bytes);
+/* ---- memory.c -----------------------------------------------------------------------------------
+ */
+
+/*
+ * Take room in the memory limit for bytes that are to be allocated. Outside of epoch sections: what
+ * is deferred is waited for when that makes room, with nowait it is -EAGAIN then. *ret_taken is for
+ * fx_budget_give(). -ENOMEM: there is no room.
+ */
+int fx_memory_take(struct feox_store *store, uint64_t bytes, bool nowait, uint64_t *ret_taken);
 
 /*
  * May bytes be kept that can be had again from disk? Only within half of the memory limit: what
  * readers have kept stays, and writers need the rest.
  */
-bool fx_memory_is_spare(struct feox_store *store, uint64_t bytes);
+bool fx_memory_is_spare(const struct feox_store *store, uint64_t bytes);
 
 /* ---- commit.c: what the flusher calls when a batch is durable ----------------------------------
  */

@@ -257,7 +257,8 @@ static int collect(struct run *run, const struct feox_batch *batch)
 	return link_peers(run, batch->count);
 }
 
-static int check_memory(struct run *run, const struct feox_batch *batch)
+/* Large values have been allocated when they were added. */
+static int take_memory(struct run *run, const struct feox_batch *batch, uint64_t *ret_taken)
 {
 	uint64_t bytes = 0;
 
@@ -268,7 +269,7 @@ static int check_memory(struct run *run, const struct feox_batch *batch)
 		if (!(op->flags & FEOX_RESERVED) && op->kind == FX_OP_PUT)
 			bytes += op->metadata_size + (op->large ? 0 : op->value_size);
 	}
-	return fx_memory_check(run->store, bytes);
+	return fx_memory_take(run->store, bytes, run->nowait, ret_taken);
 }
 
 static bool only_deletes(const struct feox_batch *batch)
@@ -311,7 +312,8 @@ static int execute(struct run *run, const struct feox_batch *batch)
 {
 	struct fx_grant need = {0};
 	bool frees = only_deletes(batch);
-	int err = frees ? 0 : check_memory(run, batch);
+	uint64_t taken = 0;
+	int err = frees ? 0 : take_memory(run, batch, &taken);
 
 	if (!err && !frees)
 		err = fx_epoch_throttle(run->store->epoch, run->nowait);
@@ -340,6 +342,7 @@ static int execute(struct run *run, const struct feox_batch *batch)
 	FX_PAUSE(FX_PAUSE_DECIDED);
 	settle_all(run);
 	fx_grant_release(run->store, &run->held);
+	fx_budget_give(&run->store->budget, taken);
 	fx_epoch_offer(run->store->epoch);
 	return err;
 }

@@ -16,13 +16,21 @@
 /* ---- Records that follow others
  * ------------------------------------------------------------------ */
 
-int fx_value_prepare(struct feox_store *store, const void *value, size_t size,
+int fx_value_prepare(struct feox_store *store, const void *value, size_t size, unsigned int flags,
 		     struct fx_value **ret_large)
 {
 	struct fx_value *large = NULL;
+	uint64_t taken = 0;
+	int err = 0;
 
 	if (size > FX_INLINE_MAX) {
+		if (!(flags & FEOX_RESERVED))
+			err = fx_memory_take(store, sizeof(*large) + size, flags & FEOX_NOWAIT,
+					     &taken);
+		if (err)
+			return err;
 		large = fx_value_new(store->slab, size);
+		fx_budget_give(&store->budget, taken); /* it counts as used now */
 		if (!large)
 			return -ENOMEM;
 		memcpy(large->bytes, value, size);
@@ -148,25 +156,37 @@ unsigned int fx_keep_flags(const struct fx_change *c)
 	       (c->flags & FEOX_SET_EXPIRY ? 0u : FEOX_KEEP_EXPIRY);
 }
 
+int fx_commit_within(struct feox_store *store, struct fx_change *c, uint64_t value_size)
+{
+	uint64_t taken = 0;
+	int err = 0;
+
+	if (!(c->flags & FEOX_RESERVED))
+		err = fx_memory_take(store,
+				     fx_record_bytes(c->key_size, c->metadata_size, value_size),
+				     c->flags & FEOX_NOWAIT, &taken);
+	if (err)
+		return err;
+	err = fx_commit(store, c);
+	fx_budget_give(&store->budget, taken);
+	return err;
+}
+
 int fx_put_value(struct feox_store *store, struct fx_change *c, const void *value,
 		 size_t value_size)
 {
-	int err = 0;
+	int err;
 
 	if (!value && value_size)
 		return -EINVAL;
 	if (value_size > store->max_value)
 		return -EFBIG;
-	if (!(c->flags & FEOX_RESERVED))
-		err = fx_memory_check(store, fx_record_bytes(c->key_size, c->metadata_size, 0) +
-						     value_size);
-	if (!err)
-		err = fx_value_prepare(store, value, value_size, &c->large);
+	err = fx_value_prepare(store, value, value_size, c->flags, &c->large);
 	if (err)
 		return err;
 	c->value = value;
 	c->value_size = value_size;
-	err = fx_commit(store, c);
+	err = fx_commit_within(store, c, c->large ? 0 : value_size);
 	fx_value_unref(store->slab, c->large);
 	return err;
 }
@@ -321,6 +341,7 @@ FEOX_API int feox_set_metadata(struct feox_store *store, const void *key, size_t
 			       const struct feox_write_options *options)
 {
 	struct fx_change c;
+	uint64_t taken;
 	int err = fx_change_init(store, &c, key, key_size, options, CHANGE_FLAGS);
 
 	if (err || metadata_size > FEOX_METADATA_MAX || (!metadata && metadata_size))
@@ -328,5 +349,10 @@ FEOX_API int feox_set_metadata(struct feox_store *store, const void *key, size_t
 	c.metadata = metadata;
 	c.metadata_size = metadata_size;
 	c.build = build_metadata;
-	return touch(store, &c);
+	err = fx_memory_take(store, metadata_size, c.flags & FEOX_NOWAIT, &taken);
+	if (err)
+		return err;
+	err = touch(store, &c);
+	fx_budget_give(&store->budget, taken);
+	return err;
 }

@@ -17,8 +17,11 @@ struct fx_content {
 	struct fx_value *large; /* else; the record takes a reference of its own, or a copy */
 };
 
-/* A copy of a value too large to be inline, or NULL. -ENOMEM. */
-int fx_value_prepare(struct feox_store *store, const void *value, size_t size,
+/*
+ * A copy of a value too large to be inline, or NULL. flags: FEOX_RESERVED, its room is promised;
+ * FEOX_NOWAIT. -ENOMEM, -EAGAIN as fx_memory_take().
+ */
+int fx_value_prepare(struct feox_store *store, const void *value, size_t size, unsigned int flags,
 		     struct fx_value **ret_large);
 
 /*
@@ -46,6 +49,9 @@ unsigned int fx_keep_flags(const struct fx_change *change);
 /* build of a put: the record that the change's value, metadata and expiry make. */
 int fx_build_put(struct feox_store *store, struct fx_change *change, struct fx_record *old,
 		 struct fx_record **ret_record);
+
+/* Commit a change, its build set, with room for a record with so much inline value. */
+int fx_commit_within(struct feox_store *store, struct fx_change *change, uint64_t value_size);
 
 /* Commit a change, its build set, with this value. Errors as feox_put(). */
 int fx_put_value(struct feox_store *store, struct fx_change *change, const void *value,
