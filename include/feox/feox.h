@@ -51,6 +51,7 @@ extern "C" {
 #define FEOX_PATCH_MAX		  ((size_t)64 << 20)  /* bytes in a JSON Patch */
 #define FEOX_PATCH_OPERATIONS_MAX ((size_t)65536)     /* operations in a JSON Patch */
 #define FEOX_PATCH_WORK_MAX	  (UINT64_C(4) << 30) /* bytes walked and moved by all of them */
+#define FEOX_PATCH_ATTEMPTS_MAX	  1000u		      /* lost races after which a patch gives up */
 
 struct feox_store;
 struct feox_iter;
@@ -398,6 +399,7 @@ FEOX_API int feox_add(struct feox_store *store, const void *key, size_t key_size
  *	      which
  * -ECANCELED the key's version is not if_version (FEOX_IF_VERSION)
  * -ESTALE    set_version is not newer than the key's version (FEOX_SET_VERSION)
+ * -EBUSY     other writers were faster FEOX_PATCH_ATTEMPTS_MAX times
  * -ENOSPC, -EAGAIN as feox_put()
  */
 FEOX_API int feox_patch(struct feox_store *store, const void *key, size_t key_size,

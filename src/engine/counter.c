@@ -4,7 +4,8 @@
  * value.
  *
  * Both look at the old value inside build, so fx_commit()'s compare-and-swap of the slot word is
- * what makes them atomic: who loses the race builds again from what has won.
+ * what makes them atomic: who loses the race builds again from what has won. Only a large value is
+ * looked at before, and its version compared and swapped instead.
  */
 #include "histogram.h"
 #include "write.h"
@@ -13,6 +14,10 @@
 #include <string.h>
 
 #define NUMBER_MAX 21u /* "-9223372036854775808\n" */
+#define COMPARED_INSIDE_MAX                                                                        \
+	((size_t)32 << 10) /* larger values are compared outside of sections                       \
+			    */
+#define ATTEMPTS_MAX 1000u /* of these, against others that write the same */
 
 #define ADD_FLAGS                                                                                  \
 	(FEOX_NOWAIT | FEOX_CREATE | FEOX_REPLACE | FEOX_IF_VERSION | FEOX_KEEP_EXPIRY |           \
@@ -176,6 +181,72 @@ static int build_swap(struct feox_store *store, struct fx_change *c, struct fx_r
 	return fx_build_put(store, c, old, ret_record);
 }
 
+/* Inside a section, and without its value. */
+static int check_size(struct feox_store *store, const struct swap *swap)
+{
+	const struct fx_change *c = &swap->change;
+	struct fx_record *record;
+	int err = 0;
+
+	fx_epoch_enter();
+	record = fx_find_live(store, c->hash, c->key, c->key_size);
+	if (!record)
+		err = -ENOENT;
+	else if (record->value_size != swap->expected_size)
+		err = -ECANCELED;
+	fx_epoch_leave();
+	return err;
+}
+
+/* Is the value the expected one, and of which version? It is pinned, and compared outside. */
+static int compare_large(struct feox_store *store, const struct swap *swap, uint64_t *ret_version)
+{
+	const struct fx_change *c = &swap->change;
+	struct feox_value value;
+	int err = check_size(store, swap);
+
+	if (!err)
+		err = fx_value_get(store, c->hash, c->key, c->key_size, c->flags & FEOX_NOWAIT,
+				   &value);
+	if (err)
+		return err;
+	if (value.size != swap->expected_size ||
+	    memcmp(value.data, swap->expected, value.size) != 0 ||
+	    ((c->flags & FEOX_IF_VERSION) && c->if_version != value.version))
+		err = -ECANCELED;
+	*ret_version = value.version;
+	feox_value_release(store, &value);
+	return err;
+}
+
+/*
+ * A large value is compared outside of sections, which it would make long; then its version stands
+ * for it. Who loses against a version with the same value compares again.
+ */
+static int swap_large(struct feox_store *store, struct swap *swap, const void *value,
+		      size_t value_size)
+{
+	struct fx_change put = swap->change;
+	int err = fx_store_writable(store);
+
+	if (err)
+		return err;
+	err = -ECANCELED;
+	put.flags |= FEOX_IF_VERSION;
+	put.build = fx_build_put;
+	for (unsigned int i = 0; i < ATTEMPTS_MAX && err == -ECANCELED; i++) {
+		struct fx_change attempt = put;
+
+		err = compare_large(store, swap, &attempt.if_version);
+		if (err)
+			return err;
+		err = fx_put_value(store, &attempt, value, value_size);
+		swap->change.version = attempt.version;
+		swap->change.new_expiry_ns = attempt.new_expiry_ns;
+	}
+	return err;
+}
+
 FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size,
 		      const void *expected, size_t expected_size, const void *value,
 		      size_t value_size, const struct feox_write_options *options,
@@ -189,8 +260,12 @@ FEOX_API int feox_cas(struct feox_store *store, const void *key, size_t key_size
 		return -EINVAL;
 	begin_ns = fx_timer_begin(fx_counters(store));
 	swap.change.flags |= FEOX_REPLACE;
-	swap.change.build = build_swap;
-	err = fx_put_value(store, &swap.change, value, value_size);
+	if (expected_size > COMPARED_INSIDE_MAX) {
+		err = swap_large(store, &swap, value, value_size);
+	} else {
+		swap.change.build = build_swap;
+		err = fx_put_value(store, &swap.change, value, value_size);
+	}
 	if (!err)
 		fx_put_finish(store, &swap.change, FEOX_OP_UPDATE, begin_ns, ret_result);
 	return err;

@@ -3,7 +3,8 @@
  * patch.c - feox_patch(): the value is read and pinned, the patch is applied to it outside of every
  * section and lock, and the result is put under the condition that the version is still the one
  * read. Versions never repeat, so the change is as atomic as that put. Each time the put loses,
- * another writer has won.
+ * another writer has won; a patch that takes longer than the key stays as it is gives up in the
+ * end.
  */
 #include "histogram.h"
 #include "json_patch.h"
@@ -50,11 +51,16 @@ static int attempt(struct feox_store *store, struct fx_change *c, const struct f
 static int apply_until_won(struct feox_store *store, struct fx_change *c,
 			   const struct fx_json_patch *patch, struct feox_diag *diag)
 {
-	int err;
+	int err = -ECANCELED;
 
-	do {
+	for (unsigned int i = 0; i < FEOX_PATCH_ATTEMPTS_MAX && err == -ECANCELED; i++) {
 		err = attempt(store, c, patch, diag);
-	} while (err == -ECANCELED && !(c->flags & FEOX_IF_VERSION));
+		if (c->flags & FEOX_IF_VERSION)
+			return err;
+	}
+	if (err == -ECANCELED)
+		err = fx_json_say(diag, -EBUSY, "other writers were faster %u times",
+				  FEOX_PATCH_ATTEMPTS_MAX);
 	return err;
 }
 

@@ -178,12 +178,75 @@ static void no_swap_is_lost_on_disk(void **state)
 	check_swaps(*state);
 }
 
+#define LARGE	     ((size_t)200000)
+#define LARGE_ROUNDS 200
+
+static void *swap_large(void *arg)
+{
+	struct feox_store *store = arg;
+	char *next = malloc(LARGE);
+	int err;
+
+	for (int i = 0; i < LARGE_ROUNDS; i++) {
+		do {
+			struct feox_value value;
+
+			assert_int_equal(feox_get(store, "n", 1, 0, &value), 0);
+			memcpy(next, value.data, LARGE);
+			if (!++next[LARGE - 1])
+				next[LARGE - 2]++;
+			err = feox_cas(store, "n", 1, value.data, LARGE, next, LARGE, NULL, NULL);
+			feox_value_release(store, &value);
+		} while (err == -ECANCELED);
+		assert_int_equal(err, 0);
+	}
+	free(next);
+	return NULL;
+}
+
+/* They are compared outside of the section in which the swap happens. */
+static void no_swap_of_large_values_is_lost(void **state)
+{
+	struct fixture *f = *state;
+	char *zeros = calloc(1, LARGE);
+	struct feox_write_options o = {.flags = FEOX_IF_VERSION};
+	struct feox_write_result result;
+	pthread_t threads[THREADS];
+	struct feox_value value;
+
+	open_file_store(f);
+	assert_int_equal(feox_cas(f->store, "n", 1, zeros, LARGE, "", 0, NULL, NULL), -ENOENT);
+	assert_int_equal(feox_put(f->store, "n", 1, zeros, LARGE, NULL, NULL), 0);
+	assert_int_equal(feox_cas(f->store, "n", 1, zeros, LARGE - 1, "", 0, NULL, NULL),
+			 -ECANCELED);
+	o.if_version = version_of(f->store, "n") + 1;
+	assert_int_equal(feox_cas(f->store, "n", 1, zeros, LARGE, "", 0, &o, NULL), -ECANCELED);
+	o.if_version--;
+	assert_int_equal(feox_cas(f->store, "n", 1, zeros, LARGE, zeros, LARGE, &o, &result), 0);
+	assert_int_equal(result.version, version_of(f->store, "n"));
+	assert_true(result.version > o.if_version);
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, swap_large, f->store);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	reopen(f); /* from disk, too */
+	assert_int_equal(feox_get(f->store, "n", 1, 0, &value), 0);
+	memcpy(zeros, value.data, LARGE);
+	feox_value_release(f->store, &value);
+	assert_int_equal(((unsigned char)zeros[LARGE - 2] << 8) + (unsigned char)zeros[LARGE - 1],
+			 THREADS * LARGE_ROUNDS);
+	reopen(f);
+	assert_int_equal(feox_cas(f->store, "n", 1, zeros, LARGE, "", 0, NULL, NULL), 0);
+	free(zeros);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(cas_compares_the_value),	 TEST(cas_options),
-		TEST(cold_values_are_fetched),	 TEST(a_read_only_store_refuses),
-		TEST(no_swap_is_lost_in_memory), TEST(no_swap_is_lost_on_disk),
+		TEST(cas_compares_the_value),	       TEST(cas_options),
+		TEST(cold_values_are_fetched),	       TEST(a_read_only_store_refuses),
+		TEST(no_swap_is_lost_in_memory),       TEST(no_swap_is_lost_on_disk),
+		TEST(no_swap_of_large_values_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

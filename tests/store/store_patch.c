@@ -268,6 +268,54 @@ static void no_patch_is_lost_on_disk(void **state)
 	check_appends(*state);
 }
 
+struct rival {
+	struct feox_store *store;
+	unsigned int puts;
+	bool busy;
+};
+
+/* The clock is asked whether the key has expired, between a patch's get and its put. */
+static uint64_t write_whenever_asked(void *ctx)
+{
+	struct rival *rival = ctx;
+	struct feox_write_options options = {.flags = FEOX_KEEP_EXPIRY};
+
+	if (rival->store && !rival->busy) {
+		rival->busy = true;
+		assert_int_equal(feox_put(rival->store, "k", 1, "{}", 2, &options, NULL), 0);
+		rival->puts++;
+		rival->busy = false;
+	}
+	return 1000000000;
+}
+
+/* It was applied anew for ever. */
+static void a_patch_that_always_loses_gives_up(void **state)
+{
+	struct fixture *f = *state;
+	static const char patch[] = "[{\"op\":\"add\",\"path\":\"/a\",\"value\":1}]";
+	struct feox_write_options put_options = {.expiry_ns = FEOX_TIME_MAX};
+	struct feox_options options = FEOX_OPTIONS_INIT;
+	struct feox_diag diag = {""};
+	struct rival rival = {NULL};
+
+	options.now = write_whenever_asked;
+	options.now_ctx = &rival;
+	options.flags = FEOX_OPEN_NO_SWEEPER;
+	open_with(f, &options);
+	assert_int_equal(feox_put(f->store, "k", 1, "{}", 2, &put_options, NULL), 0);
+	rival.store = f->store;
+	assert_int_equal(feox_patch(f->store, "k", 1, patch, sizeof(patch) - 1, NULL, NULL, &diag),
+			 -EBUSY);
+	rival.store = NULL;
+	assert_true(rival.puts >= FEOX_PATCH_ATTEMPTS_MAX);
+	assert_non_null(strstr(diag.text, "1000"));
+	expect_text(f->store, "k", "{}");
+	assert_int_equal(feox_patch(f->store, "k", 1, patch, sizeof(patch) - 1, NULL, NULL, &diag),
+			 0);
+	expect_text(f->store, "k", "{\"a\":1}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +330,7 @@ int main(void)
 		TEST(a_patch_is_a_put_and_not_a_get),
 		TEST(no_patch_is_lost_in_memory),
 		TEST(no_patch_is_lost_on_disk),
+		TEST(a_patch_that_always_loses_gives_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
