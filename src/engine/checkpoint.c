@@ -257,6 +257,7 @@ int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain)
 	store->super.chain_generation = new.generation;
 	store->super.chain_block = new.runs[0].start;
 	store->super.chain_blocks = new.runs[0].blocks;
+	store->super.chain_records = new.next_sequence - 1;
 	err = fx_superblocks_write(store);
 	if (err) {
 		fx_chain_free(&new);

@@ -5,7 +5,8 @@
  * Records follow one another in a segment; one block is always kept for a link: an empty commit
  * record that names the next segment (or for the record of a clean end, which then needs no room).
  * So a record of any size finds its place: when it does not fit in front of that block, the link is
- * written and synced, then the record opens a new segment that is long enough.
+ * written and synced, then noted in the superblocks, and the record opens a new segment that is
+ * long enough.
  *
  * Segments take no room that has been promised to records: when there is no other, the caller
  * starts a new chain (checkpoint.c).
@@ -144,6 +145,22 @@ static int write_record(struct feox_store *store, struct fx_chain *chain,
 	return 0;
 }
 
+/*
+ * Recovery looks for later records in the segment where a chain seems to end, not in the whole
+ * store: so that a link which has become unreadable is not taken for the end, the superblocks say
+ * how far the chain goes at least.
+ */
+static int note_link(struct feox_store *store, const struct fx_journal_header *link)
+{
+	int err;
+
+	store->super.chain_records = link->sequence;
+	err = fx_superblocks_write(store);
+	if (err)
+		fx_store_fail(store, err, "writing the superblock");
+	return err ? -EIO : 0;
+}
+
 static int link_segment(struct feox_store *store, struct fx_chain *chain,
 			struct fx_write_queue *writes, uint64_t blocks, bool sync)
 {
@@ -170,6 +187,8 @@ static int link_segment(struct feox_store *store, struct fx_chain *chain,
 		err = fx_write_finish(writes);
 		if (!err)
 			err = fx_write_sync(store);
+		if (!err)
+			err = note_link(store, &header);
 		if (err)
 			return err;
 	}

@@ -4,6 +4,7 @@
  *
  *   superblock     the valid copy with the highest generation (I10)
  *   chain          records (generation, sequence 1, 2, ...) one after another
+ *   end            not before the superblock says that there are records at least
  *   last record    only it can be torn: record n+1 was not submitted before the fdatasync of n
  *                  returned. A record is applied when its successor has been found; the last one
  *                  only if all its extents are whole (I2). A record that cannot be read although a
@@ -363,6 +364,9 @@ static int walk_chain(struct walk *walk)
 	if (!err && !walk->checkpointed)
 		err = damaged(walk, "the journal ends within its checkpoint",
 			      store->super.chain_block);
+	if (!err && store->chain->next_sequence - 1 < store->super.chain_records)
+		err = damaged(walk, "the journal ends too early",
+			      store->chain->segment.start + store->chain->used);
 	return err;
 }
 

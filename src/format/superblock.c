@@ -24,7 +24,8 @@ enum {
 	AT_HASH_SEED = 72,
 	AT_CREATED = 80,
 	AT_SEPARATOR = 88,
-	AT_COPY = 89
+	AT_COPY = 89,
+	AT_CHAIN_RECORDS = 96
 };
 
 void fx_superblock_encode(const struct fx_superblock *super, unsigned int copy, uint8_t *block)
@@ -42,6 +43,7 @@ void fx_superblock_encode(const struct fx_superblock *super, unsigned int copy, 
 	fx_put_u64(block + AT_CREATED, super->created_ns);
 	block[AT_SEPARATOR] = (uint8_t)super->separator;
 	block[AT_COPY] = (uint8_t)copy;
+	fx_put_u64(block + AT_CHAIN_RECORDS, super->chain_records);
 	fx_put_u64(block + CHECKSUM_AT, fx_checksum(FX_SUPER_SEED + copy, block, CHECKSUM_AT));
 }
 
@@ -90,6 +92,7 @@ int fx_superblock_decode(const uint8_t *block, unsigned int copy, struct fx_supe
 	s.hash_seed = fx_get_u64(block + AT_HASH_SEED);
 	s.created_ns = fx_get_u64(block + AT_CREATED);
 	s.separator = (char)block[AT_SEPARATOR];
+	s.chain_records = fx_get_u64(block + AT_CHAIN_RECORDS);
 	*ret_why = check_fields(&s);
 	if (*ret_why)
 		return -EUCLEAN;

@@ -18,6 +18,7 @@
  *     88    1  separator
  *     89    1  number of the copy this is, 0 or 1
  *     90    6  0
+ *     96    8  journal: records that the chain has at least
  *   4088    8  checksum (XXH3-64, seed FX_SUPER_SEED + copy) of bytes 0..4087
  */
 #ifndef FX_SUPERBLOCK_H
@@ -40,6 +41,7 @@ struct fx_superblock {
 	uint64_t chain_generation;
 	uint64_t chain_block;
 	uint64_t chain_blocks;
+	uint64_t chain_records; /* at least so many: fewer is damage */
 	uint64_t hash_seed;
 	uint64_t created_ns;
 	char separator;

@@ -57,18 +57,36 @@ static void keep_image(const struct crash_run *run, const struct state *s, const
 	printf("kept as %s\n", path);
 }
 
-/* I3: free, live and journal blocks are all there are, and none is counted twice. */
-static const char *check_tiling(struct feox_store *store)
+static bool mark_run(uint8_t *map, uint64_t blocks, struct fx_run run)
 {
-	uint64_t blocks = FX_DATA_START + fx_space_free_blocks(store->space) +
-			  store->chain->blocks + store->chain->spare.blocks;
+	for (uint64_t b = run.start; b < run.start + run.blocks; b++)
+		if (b >= blocks || map[b]++)
+			return false;
+	return true;
+}
+
+/* Free, live and journal blocks are all there are, and none has two owners. */
+const char *crash_check_tiling(struct feox_store *store)
+{
+	const struct fx_chain *chain = store->chain;
+	uint64_t blocks = store->super.blocks, taken = FX_DATA_START;
+	uint8_t *map = calloc(1, blocks);
 	struct fx_extent *extent;
 	uint32_t cursor = 0;
+	bool good = map;
 
-	while ((extent = fx_extent_table_next(store->extents, &cursor)))
-		for (uint32_t i = 0; i < extent->run_count; i++)
-			blocks += extent->runs[i].blocks;
-	return blocks == store->super.blocks ? NULL : "I3: the blocks do not add up";
+	for (size_t i = 0; good && i < chain->run_count; i++)
+		good = mark_run(map, blocks, chain->runs[i]);
+	if (good && chain->spare.blocks)
+		good = mark_run(map, blocks, chain->spare);
+	while (good && (extent = fx_extent_table_next(store->extents, &cursor)))
+		for (uint32_t i = 0; good && i < extent->run_count; i++)
+			good = mark_run(map, blocks, extent->runs[i]);
+	for (uint64_t b = FX_DATA_START; good && b < blocks; b++)
+		taken += map[b];
+	good = good && !map[0] && !map[1] && taken + fx_space_free_blocks(store->space) == blocks;
+	free(map);
+	return good ? NULL : "I3: free, live and journal blocks do not tile the store";
 }
 
 /* base: the state whose recovery was recorded, and it was found to be state begun; or NULL. */
@@ -86,7 +104,7 @@ static size_t look(struct crash_run *run, const struct state *s, struct feox_sto
 		return 0;
 	}
 	if (look != LOOK_READ_ONLY)
-		why = check_tiling(store);
+		why = crash_check_tiling(store);
 	else
 		why = NULL;
 	if (!why && look == LOOK_NUMBERS && s->acknowledged)

@@ -120,8 +120,11 @@ static bool is_there(const struct crash_key *key, uint64_t now)
 }
 
 /* NULL: as expected. */
-static const char *compare_key(const struct crash_key *key, const struct found *found, uint64_t now)
+static const char *compare_key(const struct crash_key *key, const struct found *found, uint64_t now,
+			       bool damaged)
 {
+	if (damaged && found->err == -EIO && is_there(key, now))
+		return NULL;
 	if (!is_there(key, now))
 		return found->err == -ENOENT ? NULL : "is there and should not be";
 	if (found->err == -ENOENT)
@@ -203,7 +206,7 @@ static size_t find_state(struct crash_model *model, const struct found found[CRA
 		unsigned int i;
 
 		for (i = 0; i < CRASH_KEYS && !why; i++)
-			why = compare_key(&state->keys[i], &found[i], now);
+			why = compare_key(&state->keys[i], &found[i], now, model->damaged);
 		for (unsigned int k = 0; k < CRASH_KEYS && !why; k++)
 			if (is_there(&state->keys[k], now))
 				why = compare_bytes(&state->keys[k], &found[k]);

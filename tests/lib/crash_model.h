@@ -38,6 +38,7 @@ struct crash_model {
 	size_t count, capacity;
 	struct crash_state *learning; /* where versions that are told are remembered */
 	_Atomic uint64_t now;	      /* the clock of the stores */
+	bool damaged; /* a value may be unreadable (-EIO), if only it is not a wrong one */
 };
 
 void crash_model_init(struct crash_model *model);

@@ -71,6 +71,9 @@ enum crash_op crash_choose(struct crash_run *run);
 /* Does what is on the medium now hold a state that it may? As crash_run_walk(). */
 int crash_run_check(struct crash_run *run);
 
+/* I3: NULL, or what is wrong with the map of a store that nothing happens to. */
+const char *crash_check_tiling(struct feox_store *store);
+
 /* Open and judge the states. 0, or -1 and a message on standard output. */
 int crash_run_walk(struct crash_run *run);
 

@@ -13,6 +13,7 @@ static struct fx_superblock sample(void)
 				  .chain_generation = 3,
 				  .chain_block = 17,
 				  .chain_blocks = 64,
+				  .chain_records = 77,
 				  .hash_seed = 0x123456789abcdef0,
 				  .created_ns = 42,
 				  .separator = '/'};
@@ -37,6 +38,7 @@ static void round_trip(void **state)
 		assert_int_equal(back.chain_generation, s.chain_generation);
 		assert_int_equal(back.chain_block, s.chain_block);
 		assert_int_equal(back.chain_blocks, s.chain_blocks);
+		assert_int_equal(back.chain_records, s.chain_records);
 		assert_int_equal(back.hash_seed, s.hash_seed);
 		assert_int_equal(back.created_ns, s.created_ns);
 		assert_int_equal(back.separator, s.separator);
