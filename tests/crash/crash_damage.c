@@ -16,10 +16,7 @@
 #include "crash_main.h"
 
 #include "bytes.h"
-#include "extent.h"
-#include "hash.h"
-#include "journal.h"
-#include "superblock.h"
+#include "lies.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -183,50 +180,19 @@ static void change_number(struct images *i, uint8_t *at)
 	memcpy(at, &number, size);
 }
 
-static void mend_superblock(uint8_t *block, unsigned int copy)
-{
-	fx_put_u64(block + FX_SUPER_SIZE - 8,
-		   fx_checksum(FX_SUPER_SEED + copy, block, FX_SUPER_SIZE - 8));
-}
-
-static void mend_journal(uint8_t *record, uint64_t left)
-{
-	uint64_t seed = fx_checksum(UINT64_C(0x524a5846), record + 8, FX_UUID_SIZE);
-	uint64_t bytes = fx_get_u64(record + 48);
-
-	if (bytes >= FX_BLOCK && bytes <= left && bytes % FX_BLOCK == 0)
-		fx_put_u64(record + bytes - 8, fx_checksum(seed, record, bytes - 8));
-}
-
-static void mend_extent(uint8_t *extent, uint64_t left)
-{
-	uint64_t directory = fx_get_u32(extent + 48);
-
-	if (directory <= left - FX_EXTENT_HEADER)
-		fx_put_u64(extent + 56, fx_checksum(fx_checksum(0, extent, 56),
-						    extent + FX_EXTENT_HEADER, directory));
-}
-
 /* Some numbers near the beginning of one structure, and its checksum. */
 static void lie(struct images *i)
 {
 	for (unsigned int tries = 0; tries < 1000; tries++) {
 		uint8_t *block = block_of(i, i->image);
-		uint64_t left = i->size - (uint64_t)(block - i->image);
-		bool super = block - i->image < 2 * (int64_t)FX_BLOCK;
-		bool journal = !memcmp(block, "FXJR", 4), extent = !memcmp(block, "FXEX", 4);
-		uint64_t reach = super ? 96 : journal ? 400 : 256;
+		uint64_t number = (uint64_t)(block - i->image) / FX_BLOCK;
+		uint64_t reach = image_reach(i->image, number);
 
-		if (!super && !journal && !extent)
+		if (!reach)
 			continue;
 		for (uint64_t n = 1 + recorder_random(&i->random, 3); n; n--)
 			change_number(i, block + recorder_random(&i->random, reach));
-		if (super)
-			mend_superblock(block, block != i->image);
-		else if (journal)
-			mend_journal(block, left);
-		else
-			mend_extent(block, left);
+		image_mend(i->image, i->size, number);
 		return;
 	}
 }
@@ -237,28 +203,6 @@ static void lie(struct images *i)
 static int refused(int err)
 {
 	return err == -EUCLEAN || err == -ENOTSUP || err == -EIO || err == -EINVAL;
-}
-
-/* Use it, whatever it shows; nothing but errors may come of it. */
-static void use(struct feox_store *store)
-{
-	struct feox_iter *iter;
-	struct feox_item item;
-
-	if (!feox_iter_open(store, NULL, &iter)) {
-		for (unsigned int n = 0; n < 100 && feox_iter_next(iter, &item) == 1; n++)
-			;
-		feox_iter_close(iter);
-	}
-	for (unsigned int k = 0; k < CRASH_KEYS; k++) {
-		const char *name = crash_key_name(k);
-
-		if (k % 2)
-			feox_put(store, name, 3, "x", 1, NULL, NULL);
-		else
-			feox_delete(store, name, 3, NULL);
-	}
-	feox_sync(store);
 }
 
 static void keep(const struct crash_run *run, const uint8_t *image, uint64_t size, const char *name)
@@ -314,7 +258,7 @@ static int judge(struct crash_run *run, struct images *i, uint64_t size, size_t 
 	if (first && !crash_model_find(&run->model, store, first, run->model.count, &why))
 		err = failed(run, i, why);
 	if (write)
-		use(store);
+		image_use(store);
 	feox_close(store);
 	return err;
 }

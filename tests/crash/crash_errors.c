@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define STEPS	 24u
 #define MAX_SIZE ((uint64_t)4 << 20)
@@ -116,14 +118,53 @@ static bool run_with(uint64_t seed, enum recorder_call call, struct recorder_fau
 	return happened;
 }
 
+/* A process: stores wait for grace periods more than they work. */
+static void in_children(void (*work)(uint64_t seed, const void *arg), const void *arg)
+{
+	unsigned int failed = 0;
+
+	for (uint64_t seed = 0; seed < workloads();) {
+		unsigned int children = 0;
+
+		for (; children < 10 && seed < workloads(); children++, seed++) {
+			pid_t child = fork();
+
+			assert_true(child >= 0);
+			if (child)
+				continue;
+			work(seed, arg); /* an assertion that fails leads out of here */
+			_exit(0);
+		}
+		while (children--) {
+			int status = 1;
+
+			wait(&status);
+			failed += status != 0;
+		}
+	}
+	assert_int_equal(failed, 0);
+}
+
+struct faults {
+	enum recorder_call call;
+	uint64_t count;
+	int err;
+};
+
+static void count_up_seed(uint64_t seed, const void *arg)
+{
+	const struct faults *faults = arg;
+	struct recorder_fault fault = {.at = 1, .count = faults->count, .err = faults->err};
+
+	while (run_with(seed, faults->call, fault))
+		fault.at++;
+}
+
 static void count_up(enum recorder_call call, uint64_t count, int err)
 {
-	for (uint64_t seed = 0; seed < workloads(); seed++) {
-		struct recorder_fault fault = {.at = 1, .count = count, .err = err};
+	const struct faults faults = {call, count, err};
 
-		while (run_with(seed, call, fault))
-			fault.at++;
-	}
+	in_children(count_up_seed, &faults);
 }
 
 static void one_write_fails(void **state)
@@ -160,9 +201,9 @@ static void growth_fails(void **state)
 }
 
 /* Blocks that can never be written: what was to be there goes elsewhere. */
-static void bad_blocks_are_set_aside(void **state)
+static void bad_blocks_seed(uint64_t seed, const void *arg)
 {
-	for (uint64_t block = 2; block < 256; block += 1 + block / 16) {
+	for (uint64_t block = 2 + seed; block < 256; block += 10 + block / 2) {
 		struct crash_run run;
 
 		prepare(&run, block);
@@ -178,6 +219,66 @@ static void bad_blocks_are_set_aside(void **state)
 	}
 }
 
+static void bad_blocks_are_set_aside(void **state)
+{
+	in_children(bad_blocks_seed, NULL);
+}
+
+/* One that cannot be read is an error of that call; what can be is right, and later it is again. */
+static void expect_reads(struct crash_run *run, bool damaged)
+{
+	const char *why;
+
+	run->model.damaged = damaged;
+	if (!crash_model_find(&run->model, run->store, run->model.count, run->model.count, &why))
+		fail_msg("seed %llu: %s", (unsigned long long)run->seed, why);
+}
+
+/* Has the read number at failed? */
+static bool open_with_bad_read(struct crash_run *run, uint64_t at)
+{
+	struct feox_options options = crash_options(&run->model);
+	struct feox_diag diag = {""};
+	int err;
+
+	options.flags = FEOX_OPEN_READ_ONLY;
+	atomic_store(&run->medium->calls[RECORDER_READ], 0);
+	run->medium->faults[RECORDER_READ] =
+		(struct recorder_fault){.at = at, .count = 1, .err = -EIO};
+	err = feox_open(&options, &run->store, &diag);
+	if (err) {
+		assert_true(err == -EIO || err == -EUCLEAN);
+		assert_true(diag.text[0]);
+	} else {
+		expect_reads(run, true);
+		run->medium->faults[RECORDER_READ].at = 0;
+		expect_reads(run, false);
+		assert_int_equal(feox_close(run->store), 0);
+	}
+	run->store = NULL;
+	return atomic_load(&run->medium->calls[RECORDER_READ]) >= at;
+}
+
+static void read_up_seed(uint64_t seed, const void *arg)
+{
+	struct crash_run run;
+	uint64_t at = 1;
+
+	prepare(&run, seed);
+	assert_int_equal(crash_run_open(&run), 0);
+	assert_int_equal(steps(&run), 0);
+	assert_int_equal(crash_run_close(&run), 0);
+	while (open_with_bad_read(&run, at))
+		at++;
+	assert_true(at > 5);
+	crash_run_end(&run);
+}
+
+static void one_read_fails(void **state)
+{
+	in_children(read_up_seed, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +287,7 @@ int main(void)
 		cmocka_unit_test(one_write_finds_no_room),
 		cmocka_unit_test(one_sync_fails_and_is_final),
 		cmocka_unit_test(one_sync_finds_no_room_and_is_final),
+		cmocka_unit_test(one_read_fails),
 		cmocka_unit_test(growth_fails),
 		cmocka_unit_test(bad_blocks_are_set_aside),
 	};

@@ -81,6 +81,8 @@ static unsigned int pick(struct crash_run *run, bool live)
 
 static size_t pick_size(struct crash_run *run)
 {
+	if (run->value_size)
+		return run->value_size;
 	switch (recorder_random(&run->random, 16)) {
 	case 0:
 		return recorder_random(&run->random, VALUE_MAX);

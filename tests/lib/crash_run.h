@@ -47,7 +47,8 @@ struct crash_run {
 	unsigned int last; /* the key that was changed last */
 	uint64_t max_size; /* of the file */
 	uint64_t states, nested;
-	bool quiet; /* errors are expected */
+	bool quiet;	   /* errors are expected */
+	size_t value_size; /* of all values; 0: by chance */
 };
 
 /* image: what is on the medium at first, NULL for nothing. */
