@@ -18,18 +18,26 @@
 
 struct load {
 	struct feox_store *store;
-	struct feox_diag *diag;
-	void (*progress)(void *ctx, uint64_t done, uint64_t total);
-	void *progress_ctx;
+	struct fx_recovery *recovery;
 	struct fx_record **records; /* all, to be sorted */
 	uint64_t count, total, next;
 };
 
+/* Who checks the store is told, and may say that it goes on; else recovery ends here. */
+static int report(struct load *load, const struct fx_damage *damage)
+{
+	const struct fx_extent *extent = damage->extent;
+
+	if (load->recovery->damage)
+		return load->recovery->damage(load->recovery->damage_ctx, damage);
+	return fx_diag(load->recovery->diag, -EUCLEAN, "damaged: %s (extent %llu at block %llu)",
+		       damage->what, (unsigned long long)extent->sequence,
+		       (unsigned long long)extent->runs[0].start);
+}
+
 static int damaged(struct load *load, const struct fx_extent *extent, const char *what)
 {
-	return fx_diag(load->diag, -EUCLEAN, "damaged: %s (extent %llu at block %llu)", what,
-		       (unsigned long long)extent->sequence,
-		       (unsigned long long)extent->runs[0].start);
+	return report(load, &(struct fx_damage){.extent = extent, .what = what});
 }
 
 static int add_record(struct load *load, const struct fx_extent *extent, uint32_t index,
@@ -62,14 +70,20 @@ static int add_record(struct load *load, const struct fx_extent *extent, uint32_
 				   &slot, &word);
 	if (err) {
 		fx_record_unref(store->slab, record);
-		return err == -EEXIST ? damaged(load, extent, "a key that lives twice") : err;
+		return err == -EEXIST
+			       ? report(load, &(struct fx_damage){.extent = extent,
+								  .what = "a key that lives twice",
+								  .twin = entry,
+								  .twin_index = index,
+								  .first = fx_word_record(word)})
+			       : err;
 	}
 	if (entry->version > atomic_load_explicit(shard, memory_order_relaxed))
 		atomic_store_explicit(shard, entry->version, memory_order_relaxed);
 	fx_count_record(store, record);
 	load->records[load->count++] = record;
-	if (load->progress && load->count % PROGRESS_EVERY == 0)
-		load->progress(load->progress_ctx, load->count, load->total);
+	if (load->recovery->progress && load->count % PROGRESS_EVERY == 0)
+		load->recovery->progress(load->recovery->progress_ctx, load->count, load->total);
 	return 0;
 }
 
@@ -142,14 +156,10 @@ static const void *next_key(void *ctx, size_t *ret_size, bool *ret_check)
 	return fx_record_key(record);
 }
 
-int fx_load_records(struct feox_store *store,
-		    void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
-		    struct feox_diag *diag)
+int fx_load_records(struct feox_store *store, struct fx_recovery *recovery)
 {
 	struct load load = {.store = store,
-			    .diag = diag,
-			    .progress = progress,
-			    .progress_ctx = progress_ctx,
+			    .recovery = recovery,
 			    .total = fx_extent_table_live_records(store->extents)};
 	struct fx_extent *extent;
 	uint32_t cursor = 0;
@@ -172,7 +182,7 @@ int fx_load_records(struct feox_store *store,
 	}
 	free(load.records);
 	store->io.recovered_keys = load.count;
-	if (progress)
-		progress(progress_ctx, load.count, load.total);
+	if (recovery->progress)
+		recovery->progress(recovery->progress_ctx, load.count, load.total);
 	return err;
 }

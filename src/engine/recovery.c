@@ -9,11 +9,11 @@
  *                  returned. A record is applied when its successor has been found; the last one
  *                  only if all its extents are whole (I2). A record that cannot be read although a
  *                  later one of its generation exists is damage: reported, never guessed around.
- *   map            extents that are left, the chain's segments: taken out of the free space, where
- *                  an overlap is damage (I3)
+ *   map            recovery_map.c, as what follows
  *   records        load.c
  *   new chain      a writable store begins with a checkpoint of what was found. Until its
- * superblock is written nothing on disk has changed: a crash in here finds the same again (I6)
+ *                  superblock is written nothing on disk has changed: a crash in here finds the
+ *                  same again (I6)
  *
  * The image is not trusted: every number is checked before it is used.
  */
@@ -30,13 +30,12 @@
 
 struct walk {
 	struct feox_store *store;
-	struct feox_diag *diag;
+	struct fx_recovery *recovery;
+	struct feox_diag *diag; /* the recovery's */
 	/* Found and verified, not yet applied: its successor has to be seen first. */
 	uint8_t *record;
 	struct fx_journal_header header;
 	bool checkpointed; /* the end record of the checkpoint has been applied */
-	bool clean;
-	uint64_t version_ceiling, id_ceiling;
 };
 
 static int damaged(struct walk *walk, const char *what, uint64_t block)
@@ -182,9 +181,10 @@ static int apply(struct walk *walk)
 			      : damaged(walk, "a journal record that makes no sense", h->block);
 	if (h->type == FX_JOURNAL_END)
 		walk->checkpointed = true;
-	walk->clean = h->flags & FX_JOURNAL_CLEAN;
-	walk->version_ceiling = h->version_ceiling;
-	walk->id_ceiling = h->id_ceiling;
+	walk->recovery->clean = h->flags & FX_JOURNAL_CLEAN;
+	walk->recovery->version_ceiling = h->version_ceiling;
+	walk->recovery->id_ceiling = h->id_ceiling;
+	walk->recovery->journal_records++;
 	fx_clock_raise(&walk->store->clock, h->wall_ns);
 	return err;
 }
@@ -359,8 +359,10 @@ static int walk_chain(struct walk *walk)
 		err = verify_last(walk);
 	if (!err)
 		err = apply(walk);
-	else if (err == -EUCLEAN && !(walk->diag && walk->diag->text[0]))
+	else if (err == -EUCLEAN && !(walk->diag && walk->diag->text[0])) {
 		err = 0; /* torn: as if never written */
+		walk->recovery->torn = true;
+	}
 	if (!err && !walk->checkpointed)
 		err = damaged(walk, "the journal ends within its checkpoint",
 			      store->super.chain_block);
@@ -370,80 +372,15 @@ static int walk_chain(struct walk *walk)
 	return err;
 }
 
-/* ---- The map -----------------------------------------------------------------------------------
- */
-
-static void forget_run(void *ctx, struct fx_run run)
+int fx_recover_chain(struct feox_store *store, struct fx_recovery *recovery)
 {
-}
-
-static int take_runs(struct walk *walk, const struct fx_run *runs, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		int err = fx_space_take(walk->store->space, runs[i]);
-
-		if (err)
-			return err == -ENOENT
-				       ? damaged(walk, "two owners of one block", runs[i].start)
-				       : err;
-	}
-	return 0;
-}
-
-static int build_map(struct walk *walk)
-{
-	struct feox_store *store = walk->store;
-	struct fx_extent *extent;
-	uint32_t cursor = 0;
+	struct walk walk = {.store = store, .recovery = recovery, .diag = recovery->diag};
 	int err;
 
-	/* Extents that the journal freed: nobody has seen them, their runs were never taken. */
-	fx_epoch_drain(store->epoch);
-	fx_extent_table_reap(store->extents, forget_run, NULL);
-	err = fx_space_free(store->space,
-			    (struct fx_run){FX_DATA_START, store->super.blocks - FX_DATA_START});
-	if (!err)
-		err = take_runs(walk, store->chain->runs, store->chain->run_count);
-	while (!err && (extent = fx_extent_table_next(store->extents, &cursor)))
-		err = take_runs(walk, extent->runs, extent->run_count);
-	return err;
-}
-
-static void raise_ceilings(struct walk *walk)
-{
-	struct feox_store *store = walk->store;
-
-	/* Versions and numbers that may have been given out are never given out again (I8). */
-	for (unsigned int i = 0; i < FX_VERSION_SHARDS; i++)
-		if (atomic_load(&store->version_shards[i]) < walk->version_ceiling)
-			atomic_store(&store->version_shards[i], walk->version_ceiling);
-	atomic_store(&store->id_next, walk->id_ceiling + 1);
-}
-
-int fx_store_recover(struct feox_store *store,
-		     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
-		     struct feox_diag *diag)
-{
-	struct feox_diag scratch = {""};
-	struct walk walk = {.store = store, .diag = diag ? diag : &scratch};
-	int err = fx_superblocks_read(store, walk.diag);
-
-	if (err)
-		return err;
-	walk.diag->text[0] = '\0';
+	recovery->diag->text[0] = '\0'; /* what is in it says whether damage has been found */
 	err = fx_map_create(store);
 	if (!err)
 		err = walk_chain(&walk);
 	free(walk.record);
-	if (!err)
-		err = build_map(&walk);
-	if (!err)
-		err = fx_load_records(store, progress, progress_ctx, walk.diag);
-	if (!err)
-		raise_ceilings(&walk);
-	if (!err && !store->read_only)
-		err = fx_chain_checkpoint(store, store->chain);
-	if (err && !walk.diag->text[0])
-		fx_diag(walk.diag, err, "recovery failed: %s", strerror(-err));
 	return err;
 }

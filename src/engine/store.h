@@ -31,7 +31,8 @@
  *   journal_chain.c  where the next journal record goes
  *   checkpoint.c     a new chain and the room kept for it; superblocks.c: writing them
  *   create.c    making a store where there is nothing; format.c: what is written then
- *   recovery.c  superblock and journal -> the map; load.c: extents -> the indexes
+ *   recovery.c  superblock and journal -> extents; recovery_map.c: the map, the order of the steps;
+ *               load.c: extents -> the indexes
  *   sweeper.c   removes expired keys
  *   stats.c     numbers; histogram.c: latencies
  *
