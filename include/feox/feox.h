@@ -173,6 +173,128 @@ FEOX_API int feox_close(struct feox_store *store);
  */
 FEOX_API void feox_announce_close(struct feox_store *store);
 
+/* ---- Making, checking and mending a store ---------------------------------------------------- */
+
+#define FEOX_UUID_SIZE 16u
+
+/* What a store says of itself. */
+struct feox_identity {
+	uint8_t uuid[FEOX_UUID_SIZE]; /* RFC 4122 */
+	uint64_t size_bytes;
+	uint64_t created_ns;
+	char separator;
+};
+
+enum feox_format_flag {
+	FEOX_FORMAT_FORCE = 1 << 0 /* also over what is not blank: it is lost */
+};
+
+/* A 0 means the default named beside it. Start from {0}. */
+struct feox_format_options {
+	const char *path;	    /* a file, made when missing, or a block device */
+	unsigned int flags;	    /* enum feox_format_flag */
+	char separator;		    /* '/' */
+	uint64_t size_bytes;	    /* of a file: 16 MiB. A block device is used as a whole: 0 */
+	const uint8_t *uuid;	    /* FEOX_UUID_SIZE bytes; NULL: random */
+	uint64_t (*now)(void *ctx); /* as in feox_options */
+	void *now_ctx;
+};
+
+/*
+ * Make a fresh store. It is durable when the call returns. ret_identity and diag may be NULL; diag
+ * is written only on failure.
+ *
+ * -EEXIST   there is something, and FORCE was not given; nothing has changed
+ * -EBUSY    somebody has it open, mounted or as a part of a volume, also with FORCE
+ * -EINVAL   an option is out of range
+ * -ENOSPC   no room for a file of that size; -EIO, -EACCES, -ENOTBLK: diag says what failed
+ */
+FEOX_API int feox_format(const struct feox_format_options *options,
+			 struct feox_identity *ret_identity, struct feox_diag *diag);
+
+enum feox_check_flag {
+	FEOX_CHECK_QUICK = 1 << 0,  /* do not read what only readers of values would see: neither
+				     * values nor the extents' checksums */
+	FEOX_CHECK_REPAIR = 1 << 1, /* mend what can be mended without loss */
+	FEOX_CHECK_SALVAGE = 1 << 2 /* mend all: with what is left. Implies REPAIR */
+};
+
+enum feox_severity {
+	FEOX_NOTE, /* worth knowing; no fault: a crash may leave it, and the next open deals with it
+		    */
+	FEOX_FAULT, /* not as it should be, but nothing is lost: REPAIR mends it */
+	FEOX_LOSS   /* something is lost: only SALVAGE goes on without it */
+};
+
+#define FEOX_NOWHERE UINT64_MAX
+
+struct feox_finding {
+	enum feox_severity severity;
+	const char *text; /* one line; what was found, and for a LOSS what SALVAGE makes of it */
+	uint64_t block;	  /* of 4096 bytes, where it begins; FEOX_NOWHERE */
+	const void *key;  /* that is lost, as far as it is known, else NULL */
+	size_t key_size;
+};
+
+enum feox_check_stage {
+	FEOX_CHECK_KEYS = 1, /* of the keys that the journal says are there */
+	FEOX_CHECK_VALUES,   /* of the values' and extents' bytes */
+	FEOX_CHECK_SEARCH    /* of the device's blocks: for what a lost journal no longer names */
+};
+
+struct feox_check_options {
+	const char *path;
+	unsigned int flags; /* enum feox_check_flag */
+	/* For SALVAGE when both superblocks are lost, which had it; '/' when 0. */
+	char separator;
+	/* Each finding, when it is found; before anything is changed, but for what a SALVAGE tells
+	 * of its own search. */
+	void (*report)(void *ctx, const struct feox_finding *finding);
+	void *report_ctx;
+	/* Now and then; may be NULL. Not 0: give up with -ECANCELED (and nothing has changed). */
+	int (*progress)(void *ctx, enum feox_check_stage stage, uint64_t done, uint64_t total);
+	void *progress_ctx;
+	uint64_t (*now)(void *ctx); /* as in feox_options */
+	void *now_ctx;
+};
+
+struct feox_check_result {
+	struct feox_identity identity;
+	bool clean;    /* it was closed in order */
+	bool changed;  /* the check has written to it */
+	bool salvaged; /* the journal was lost: what is there now is what was found */
+	uint64_t notes, faults, losses; /* findings */
+	uint64_t mended;		/* of the faults and losses */
+	uint64_t journal_records, extents,
+		keys;		/* read; in the end: extents and keys that are left */
+	uint64_t checked_bytes; /* of extents and values */
+	uint64_t lost_keys;	/* that are known to be lost, by name or number */
+};
+
+/*
+ * Check a store that nobody has open for writing (without REPAIR: it may be open read-only): both
+ * superblocks, every record of the journal, every extent, every value, that no block has two owners
+ * and no key lives twice. Takes the memory that opening it would.
+ *
+ * What is damaged is reported, and mended as the flags say; nothing that was there is written over
+ * before what replaces it is durable, so that a crash in between leaves it to be checked again.
+ *
+ * SALVAGE, of damaged extents and values: their keys are dropped, all others stay as they are. Of a
+ * lost journal: the newest version of every key is kept whose checksum holds, wherever it is found.
+ * Deletes, renames and changes of expiry and metadata may so be undone.
+ *
+ * The result is 0 when the check was done, whatever was found: faults + losses - mended are left.
+ * ret_result must not be NULL and is written then; diag may be NULL, is written on failure only.
+ *
+ * -ENOENT, -EACCES, -EBUSY as feox_open()
+ * -EUCLEAN  not a feox store: nothing of one was found
+ * -ENOTSUP  written by a newer format version: nothing is said about it
+ * -ENOSPC   SALVAGE or REPAIR: no room for a new journal; nothing has changed
+ * -ECANCELED progress() said so
+ */
+FEOX_API int feox_check(const struct feox_check_options *options,
+			struct feox_check_result *ret_result, struct feox_diag *diag);
+
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 enum feox_read_flag {

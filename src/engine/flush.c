@@ -365,31 +365,6 @@ int fx_flusher_start(struct feox_store *store)
 	return -err;
 }
 
-/* The last record of the chain: nothing was written after it. */
-static int write_clean(struct feox_store *store)
-{
-	struct fx_write_queue writes = {.store = store};
-	struct fx_journal_header header = {.type = FX_JOURNAL_COMMIT, .flags = FX_JOURNAL_CLEAN};
-	struct fx_journal_writer w;
-	uint8_t *buffer = fx_write_buffer(FX_BLOCK);
-	int err = buffer ? 0 : -ENOMEM, end;
-
-	if (err)
-		return err;
-	fx_journal_begin(&w, buffer, FX_BLOCK);
-	fx_ceilings_set(store, &header);
-	err = fx_chain_append(store, store->chain, &writes, &w, &header, true);
-	if (err)
-		free(w.buffer);
-	end = fx_write_finish(&writes);
-	if (!err)
-		err = end;
-	/* Nothing is lost without it: the next opening only finds no orderly end. */
-	if (err == -EIO && !atomic_load(&store->failed))
-		return 0;
-	return err ? err : fx_write_sync(store);
-}
-
 int fx_flusher_stop(struct feox_store *store)
 {
 	struct fx_flusher *flusher = store->flusher;
@@ -406,7 +381,7 @@ int fx_flusher_stop(struct feox_store *store)
 		round_trip(flusher, flusher->waiters, 0);
 		flusher->waiters = NULL;
 	}
-	err = atomic_load(&store->failed) ? -EIO : write_clean(store);
+	err = atomic_load(&store->failed) ? -EIO : fx_chain_end(store);
 	store->flusher = NULL;
 	pthread_cond_destroy(&flusher->room);
 	pthread_cond_destroy(&flusher->wake);

@@ -48,19 +48,29 @@ static int leave_mark(struct feox_store *store)
 	return fx_device_write_sync(store->device, block, sizeof(block), FX_MARK_BLOCK * FX_BLOCK);
 }
 
-int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag)
+static int make_uuid(uint8_t *uuid)
+{
+	int err = fill_random(uuid, FX_UUID_SIZE);
+
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | UUID_VERSION_4);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | UUID_VARIANT);
+	return err;
+}
+
+int fx_store_format(struct feox_store *store, const uint8_t *uuid, struct feox_diag *diag)
 {
 	struct fx_superblock *super = &store->super;
-	int err;
+	int err = 0;
 
 	*super = (struct fx_superblock){.blocks = store->device->size / FX_BLOCK,
 					.created_ns = fx_clock_now(&store->clock),
-					.separator = separator};
-	err = fill_random(super->uuid, sizeof(super->uuid));
+					.separator = store->separator};
+	if (uuid)
+		memcpy(super->uuid, uuid, FX_UUID_SIZE);
+	else
+		err = make_uuid(super->uuid);
 	if (!err)
 		err = fill_random(&super->hash_seed, sizeof(super->hash_seed));
-	super->uuid[6] = (uint8_t)((super->uuid[6] & 0x0f) | UUID_VERSION_4);
-	super->uuid[8] = (uint8_t)((super->uuid[8] & 0x3f) | UUID_VARIANT);
 	if (!err)
 		err = fx_map_create(store);
 	if (!err)

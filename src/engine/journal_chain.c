@@ -215,3 +215,27 @@ int fx_chain_append(struct feox_store *store, struct fx_chain *chain, struct fx_
 	}
 	return write_record(store, chain, writes, w, header);
 }
+
+int fx_chain_end(struct feox_store *store)
+{
+	struct fx_write_queue writes = {.store = store};
+	struct fx_journal_header header = {.type = FX_JOURNAL_COMMIT, .flags = FX_JOURNAL_CLEAN};
+	struct fx_journal_writer w;
+	uint8_t *buffer = fx_write_buffer(FX_BLOCK);
+	int err = buffer ? 0 : -ENOMEM, end;
+
+	if (err)
+		return err;
+	fx_journal_begin(&w, buffer, FX_BLOCK);
+	fx_ceilings_set(store, &header);
+	err = fx_chain_append(store, store->chain, &writes, &w, &header, true);
+	if (err)
+		free(w.buffer);
+	end = fx_write_finish(&writes);
+	if (!err)
+		err = end;
+	/* Nothing is lost without it: the next opening only finds no orderly end. */
+	if (err == -EIO && !atomic_load(&store->failed))
+		return 0;
+	return err ? err : fx_write_sync(store);
+}

@@ -47,6 +47,9 @@ void fx_chain_take_back(struct fx_chain *chain, const struct fx_journal_header *
  */
 int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain);
 
+/* The last record of the chain, of an orderly end: nothing is written after it. Waits. */
+int fx_chain_end(struct feox_store *store);
+
 /* Long enough to be worth a new checkpoint? */
 bool fx_chain_is_long(const struct feox_store *store);
 
@@ -63,10 +66,22 @@ void fx_chain_put_extent(struct fx_journal_writer *w, const struct fx_extent *ex
 /* A run for at least blocks and a link, longer when there is room. Not yet part of a chain. */
 int fx_segment_allocate(struct feox_store *store, uint64_t blocks, struct fx_run *ret_run);
 
+struct fx_super_copy {
+	int err;	 /* 0: valid; see fx_superblock_decode() */
+	const char *why; /* a constant text, when it is not */
+	struct fx_superblock super;
+};
+
+/* Both copies. The number of the one that counts, or -EUCLEAN: none is valid. */
+int fx_superblocks_look(struct feox_store *store, struct fx_super_copy ret_copies[2]);
+
 /* Find store->super: the valid copy with the highest generation (I10). superblocks.c */
 int fx_superblocks_read(struct feox_store *store, struct feox_diag *diag);
 /* Write store->super to both copies, the older or invalid one first, each durable. */
 int fx_superblocks_write(struct feox_store *store);
+
+/* What store->super says of the store. superblocks.c */
+void fx_store_identify(const struct feox_store *store, struct feox_identity *ret_identity);
 
 /* What a record says has been given out: set in header, published by fx_ceilings_publish(). */
 void fx_ceilings_set(struct feox_store *store, struct fx_journal_header *header);

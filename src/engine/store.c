@@ -5,6 +5,7 @@
  *   options -> memory (slab, epoch, order) -> device and lock -> format or recovery (hash, space,
  *   extents) -> flusher -> sweeper.          Closing is the same way back.
  */
+#include "batch_write.h"
 #include "commit.h"
 
 #include "bytes.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_INITIAL	       ((uint64_t)16 << 20)
@@ -24,6 +26,8 @@
 #define DEFAULT_FLUSH_INTERVAL UINT64_C(100000000)
 #define FLUSH_INTERVAL_MAX     (UINT64_C(3600) * 1000000000)
 #define CLOSING_WAIT_MS	       60000u
+#define LEAVING_WAIT_NS	       UINT64_C(1000000000)
+#define LEAVING_POLL_NS	       10000000L
 #define LOG_MAX		       512u
 #define DEFERRED_DIVISOR       16u /* of the memory limit */
 #define DEFERRED_MIN	       ((uint64_t)256 << 10)
@@ -195,9 +199,24 @@ static int create_memory(struct feox_store *store)
 	return err;
 }
 
+/*
+ * The kernel takes a ring apart some time after its process has ended, and has its block device
+ * open till then: whoever holds our lock waits a moment for that.
+ */
+static int open_exclusively(struct feox_store *store, const char *path, unsigned int flags)
+{
+	const struct timespec pause = {.tv_nsec = LEAVING_POLL_NS};
+	uint64_t until_ns = fx_monotonic_ns() + LEAVING_WAIT_NS;
+	int err;
+
+	while ((err = fx_device_open(path, flags, &store->device)) == -EBUSY &&
+	       fx_monotonic_ns() < until_ns)
+		nanosleep(&pause, NULL);
+	return err;
+}
+
 /* The device may not be read before the lock is held; and a file must exist to be locked. */
-static int open_device(struct feox_store *store, const struct feox_options *o,
-		       struct feox_diag *diag)
+int fx_store_attach(struct feox_store *store, const struct feox_options *o, struct feox_diag *diag)
 {
 	unsigned int flags = (o->flags & FEOX_OPEN_CREATE ? FX_DEVICE_CREATE : 0u) |
 			     (store->read_only ? FX_DEVICE_READ_ONLY : 0u) |
@@ -217,7 +236,7 @@ static int open_device(struct feox_store *store, const struct feox_options *o,
 	flags &= ~(unsigned int)FX_DEVICE_CREATE;
 	/* Only now: an owner that is closing has it to the end, and is waited for. */
 	flags |= store->read_only ? 0 : FX_DEVICE_EXCLUSIVE;
-	err = fx_device_open(o->path, flags, &store->device);
+	err = open_exclusively(store, o->path, flags);
 	if (err)
 		return fx_diag(diag, err, "cannot open: %s", strerror(-err));
 	if (store->device->uring_err)
@@ -230,7 +249,7 @@ static int open_device(struct feox_store *store, const struct feox_options *o,
 static int open_persistent(struct feox_store *store, const struct feox_options *o,
 			   struct feox_diag *diag)
 {
-	int err = open_device(store, o, diag);
+	int err = fx_store_attach(store, o, diag);
 
 	if (!err)
 		err = fx_store_is_blank(store, diag);
@@ -239,7 +258,7 @@ static int open_persistent(struct feox_store *store, const struct feox_options *
 	if (err) {
 		if (!(o->flags & FEOX_OPEN_CREATE))
 			return fx_diag(diag, -EUCLEAN, "not a feox store (empty)");
-		err = fx_store_create(store, diag);
+		err = fx_store_create(store, NULL, diag);
 	} else {
 		uint64_t begin = fx_monotonic_ns();
 
@@ -252,6 +271,7 @@ static int open_persistent(struct feox_store *store, const struct feox_options *
 		return fx_diag(diag, -EINVAL, "the store's separator is '%c', not '%c'",
 			       store->super.separator, o->separator);
 	store->separator = store->super.separator;
+	fx_disk_free_update(store);
 	if (store->read_only)
 		return 0;
 	err = fx_flusher_start(store);
@@ -266,7 +286,27 @@ static int open_memory(struct feox_store *store)
 	return fx_hash_index_create(store->slab, store->epoch, store->hash_seed, &store->hash);
 }
 
-static void destroy(struct feox_store *store);
+int fx_store_new(const struct feox_options *options, struct feox_store **ret_store,
+		 struct feox_diag *diag)
+{
+	struct feox_store *store;
+	int err = check_options(options, diag);
+
+	if (err)
+		return err;
+	store = aligned_alloc(64, sizeof(*store) / 64 * 64 + 64);
+	if (!store)
+		return fx_diag(diag, -ENOMEM, "out of memory");
+	memset(store, 0, sizeof(*store));
+	apply_options(store, options);
+	err = create_memory(store);
+	if (err) {
+		fx_store_free(store);
+		return fx_diag(diag, err, "%s", strerror(-err));
+	}
+	*ret_store = store;
+	return 0;
+}
 
 FEOX_API int feox_open(const struct feox_options *options, struct feox_store **ret_store,
 		       struct feox_diag *diag)
@@ -276,26 +316,16 @@ FEOX_API int feox_open(const struct feox_options *options, struct feox_store **r
 
 	if (!options || !ret_store)
 		return -EINVAL;
-	err = check_options(options, diag);
+	err = fx_store_new(options, &store, diag);
 	if (err)
 		return err;
-	store = aligned_alloc(64, sizeof(*store) / 64 * 64 + 64);
-	if (!store)
-		return fx_diag(diag, -ENOMEM, "out of memory");
-	memset(store, 0, sizeof(*store));
-	apply_options(store, options);
-	err = create_memory(store);
-	if (err)
-		fx_diag(diag, err, "%s", strerror(-err));
-	else
-		err = store->persistent ? open_persistent(store, options, diag)
-					: open_memory(store);
+	err = store->persistent ? open_persistent(store, options, diag) : open_memory(store);
 	if (!err && !store->read_only && !(options->flags & FEOX_OPEN_NO_SWEEPER))
 		err = fx_sweeper_start(store);
 	if (err) {
 		if (store->flusher)
 			fx_flusher_stop(store);
-		destroy(store);
+		fx_store_free(store);
 		return err;
 	}
 	*ret_store = store;
@@ -336,7 +366,7 @@ static void release_records(struct feox_store *store)
 	fx_epoch_leave();
 }
 
-static void destroy(struct feox_store *store)
+void fx_store_free(struct feox_store *store)
 {
 	fx_epoch_destroy(store->epoch); /* first: what is deferred refers to all the rest */
 	release_records(store);
@@ -384,6 +414,6 @@ FEOX_API int feox_close(struct feox_store *store)
 	fx_sweeper_stop(store);
 	if (store->flusher)
 		err = fx_flusher_stop(store);
-	destroy(store);
+	fx_store_free(store);
 	return err;
 }

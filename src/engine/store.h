@@ -30,7 +30,9 @@
  *   rewrite.c   extents that cannot be written where they should be
  *   journal_chain.c  where the next journal record goes
  *   checkpoint.c     a new chain and the room kept for it; superblocks.c: writing them
- *   create.c    making a store where there is nothing; format.c: what is written then
+ *   create.c    making a store where there is nothing, feox_format(); format.c: what is written
+ *               then
+ *   check.c     feox_check(): superblocks, journal, map; check_values.c: what extents hold
  *   recovery.c  superblock and journal -> extents; recovery_map.c: the map, the order of the steps;
  *               load.c: extents -> the indexes
  *   sweeper.c   removes expired keys
@@ -188,11 +190,14 @@ int fx_flusher_make_room(struct feox_store *store, uint64_t bytes);
  */
 int fx_store_is_blank(struct feox_store *store, struct feox_diag *diag);
 
-/* Give a blank store->device its first size and write a fresh store onto it. */
-int fx_store_create(struct feox_store *store, struct feox_diag *diag);
+/*
+ * Give a blank store->device its first size and write a fresh store onto it. uuid NULL: a random
+ * one.
+ */
+int fx_store_create(struct feox_store *store, const uint8_t *uuid, struct feox_diag *diag);
 
 /* Write a fresh store onto store->device (superblocks and an empty chain), and set the map up. */
-int fx_store_format(struct feox_store *store, char separator, struct feox_diag *diag);
+int fx_store_format(struct feox_store *store, const uint8_t *uuid, struct feox_diag *diag);
 
 /*
  * Read superblock, chain and extents of store->device; fill super, space, extents, the indexes and
@@ -271,6 +276,17 @@ void fx_sweeper_stop(struct feox_store *store);
 
 /* ---- store.c ------------------------------------------------------------------------------------
  */
+
+/* A store of checked options that has no device yet, and nothing in it. */
+int fx_store_new(const struct feox_options *options, struct feox_store **ret_store,
+		 struct feox_diag *diag);
+
+/* Lock and open the device that the options name. */
+int fx_store_attach(struct feox_store *store, const struct feox_options *options,
+		    struct feox_diag *diag);
+
+/* No thread uses it any more. Half-built ones are allowed. */
+void fx_store_free(struct feox_store *store);
 
 /* -EROFS when the store is read-only or has failed, else 0. */
 int fx_store_writable(struct feox_store *store);

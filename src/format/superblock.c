@@ -71,7 +71,7 @@ int fx_superblock_decode(const uint8_t *block, unsigned int copy, struct fx_supe
 
 	*ret_why = NULL;
 	if (memcmp(block + AT_MAGIC, magic, sizeof(magic)) != 0)
-		*ret_why = "bad magic";
+		*ret_why = FX_BAD_MAGIC;
 	else if (fx_get_u64(block + CHECKSUM_AT) !=
 			 fx_checksum(FX_SUPER_SEED + copy, block, CHECKSUM_AT) ||
 		 block[AT_COPY] != copy)

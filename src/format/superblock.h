@@ -33,6 +33,7 @@
 #define FX_DATA_START	  ((uint64_t)2)
 #define FX_FORMAT_VERSION 1u
 #define FX_UUID_SIZE	  16u
+#define FX_BAD_MAGIC	  "bad magic" /* why, of what never was a superblock */
 
 struct fx_superblock {
 	uint8_t uuid[FX_UUID_SIZE];

@@ -4,23 +4,12 @@
  * of each number stand between them and memory. Opening, reading and writing such a store may fail,
  * but does no harm (the sanitizers watch) and ends.
  */
-#include "fixture.h"
+#include "image.h"
 
-#include "bytes.h"
 #include "extent.h"
-#include "hash.h"
 #include "journal.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #define ROUNDS 200u
-#define BLOCK  4096u
-
-struct image {
-	uint8_t *bytes;
-	size_t size;
-};
 
 static uint64_t seed = 1;
 
@@ -28,28 +17,6 @@ static uint32_t rnd(uint32_t below)
 {
 	seed = seed * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(seed >> 33) % below;
-}
-
-static struct image read_image(const char *path)
-{
-	struct image image;
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	assert_int_equal(fstat(fd, &st), 0);
-	image.size = (size_t)st.st_size;
-	image.bytes = malloc(image.size);
-	assert_int_equal(read(fd, image.bytes, image.size), image.size);
-	close(fd);
-	return image;
-}
-
-static void write_image(const char *path, const struct image *image)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_int_equal(write(fd, image->bytes, image->size), image->size);
-	close(fd);
 }
 
 /* A store with extents of all kinds, dead records, metadata, expiries; as it is while open. */
@@ -85,26 +52,6 @@ static struct image make_image(struct fixture *f)
 	close_store(f);
 	free(value);
 	return image;
-}
-
-/* Make the checksum of whatever begins in this block good. */
-static void bless(const struct image *image, size_t block, const uint8_t *uuid)
-{
-	uint8_t *at = image->bytes + block * BLOCK;
-	size_t left = image->size - block * BLOCK;
-	uint64_t bytes = fx_get_u64(at + 48);
-	uint32_t directory = fx_get_u32(at + 48);
-
-	if (block < 2) {
-		fx_put_u64(at + BLOCK - 8, fx_checksum(FX_SUPER_SEED + block, at, BLOCK - 8));
-	} else if (!memcmp(at, "FXJR", 4) && bytes >= BLOCK && bytes <= left) {
-		uint64_t record_seed = fx_checksum(fx_get_u32(at), uuid, FX_UUID_SIZE);
-
-		fx_put_u64(at + bytes - 8, fx_checksum(record_seed, at, bytes - 8));
-	} else if (!memcmp(at, "FXEX", 4) && directory <= left - FX_EXTENT_HEADER) {
-		fx_put_u64(at + 56,
-			   fx_checksum(fx_checksum(0, at, 56), at + FX_EXTENT_HEADER, directory));
-	}
 }
 
 /* Change some bytes near the beginning of blocks that are in use. */
