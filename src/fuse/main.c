@@ -8,6 +8,7 @@
  */
 #include "session.h"
 
+#include "bar.h"
 #include "cleanup.h"
 #include "events.h"
 #include "remount.h"
@@ -38,8 +39,7 @@ enum exit_code {
 	EXIT_MOUNT = 32
 };
 
-#define MESSAGE_MAX   512u
-#define PROGRESS_AT_S 1
+#define MESSAGE_MAX 512u
 
 /* umount(2) returns before the daemon hears of it, and so before it says that it is closing. */
 #define UNMOUNTED_GRACE_NS UINT64_C(5000000000)
@@ -56,8 +56,7 @@ struct daemon {
 	int report_fd; /* -1: in the foreground */
 	struct report report;
 	struct fx_events *events;
-	time_t started;
-	bool progress_shown;
+	struct fx_bar bar;
 };
 
 static int set_report(struct daemon *d, int code, const char *format, ...)
@@ -104,15 +103,10 @@ static void log_to_syslog(void *ctx, enum feox_log_level level, const char *text
 static void show_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct daemon *d = ctx;
-	unsigned int percent = total ? (unsigned int)(done * 100 / total) : 100;
 
-	if (!isatty(STDERR_FILENO) ||
-	    (!d->progress_shown && time(NULL) - d->started <= PROGRESS_AT_S))
-		return;
-	d->progress_shown = true;
-	fprintf(stderr, "\rrecovering: [%-50.*s] %3u %%%s", (int)percent / 2,
-		"##################################################", percent,
-		done == total ? "\n" : "");
+	fx_bar_show(&d->bar, "recovering", done, total, fx_monotonic());
+	if (done == total)
+		fx_bar_hide(&d->bar);
 }
 
 /* ---- Starting ----------------------------------------------------------------------------------
@@ -194,8 +188,9 @@ static int open_store(struct daemon *d, struct feox_store **ret_store)
 	options.changed_ctx = d->events;
 	options.progress = show_progress;
 	options.progress_ctx = d;
-	d->started = time(NULL);
+	fx_bar_begin(&d->bar, isatty(STDERR_FILENO) ? STDERR_FILENO : -1, fx_monotonic());
 	err = open_unmounted(&options, ret_store, &diag);
+	fx_bar_hide(&d->bar);
 	if (!err)
 		return 0;
 	return set_report(d, err == -EINVAL ? EXIT_USAGE : EXIT_MOUNT, "%s: %s", o->store,
