@@ -123,7 +123,8 @@ struct feox_options {
 	 * io_uring cannot be used here and pread(2)/pwrite(2) are (FEOX_LOG_WARNING). */
 	void (*log)(void *ctx, enum feox_log_level level, const char *text);
 	void *log_ctx;
-	/* Recovery: done of total keys so far. Called by the opening thread. */
+	/* Recovery: done of total steps so far, two for each key: reading it, and bringing it in
+	 * order. Called by the opening thread. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *progress_ctx;
 	/* Called after each change of a key, see struct feox_event. NULL costs nothing. */

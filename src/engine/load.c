@@ -9,18 +9,32 @@
 #include "cleanup.h"
 #include "disk_read.h"
 #include "extent.h"
+#include "load_sort.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PROGRESS_EVERY 65536u
+#define AHEAD	       16u /* a power of two: records whose places memory is asked for, ahead */
+
+/* A record on its way into the hash index. */
+struct arrival {
+	uint64_t hash;
+	uint64_t item; /* index of it */
+	uint32_t index;
+};
 
 struct load {
 	struct feox_store *store;
 	struct fx_recovery *recovery;
-	struct fx_record **records; /* all, to be sorted */
+	struct fx_sort_item *items; /* all records, to be sorted */
 	uint64_t count, total, next;
+	uint64_t twins; /* items without a record */
+	struct arrival arrivals[AHEAD];
+	uint64_t arrived, inserted; /* of the extent being loaded */
+	uint8_t *bytes;		    /* a directory */
+	size_t capacity;
 };
 
 /* Who checks the store is told, and may say that it goes on; else recovery ends here. */
@@ -40,12 +54,64 @@ static int damaged(struct load *load, const struct fx_extent *extent, const char
 	return report(load, &(struct fx_damage){.extent = extent, .what = what});
 }
 
+static void tell_progress(const struct load *load, uint64_t done)
+{
+	/* Half of the work is to read them, half of it to bring them in order. */
+	if (load->recovery->progress && done % PROGRESS_EVERY == 0)
+		load->recovery->progress(load->recovery->progress_ctx, done, 2 * load->total);
+}
+
+static int report_twin(struct load *load, const struct fx_extent *extent,
+		       const struct arrival *arrival, const struct fx_record *first)
+{
+	struct fx_record *record = load->items[arrival->item].record;
+	const struct fx_extent_entry entry = {
+		.key = fx_record_key(record),
+		.key_size = record->key_size,
+		.version = record->version,
+	};
+	int err = report(load, &(struct fx_damage){.extent = extent,
+						   .what = "a key that lives twice",
+						   .twin = &entry,
+						   .twin_index = arrival->index,
+						   .first = first});
+
+	fx_record_unref(load->store->slab, record);
+	load->items[arrival->item].record = NULL;
+	load->twins++;
+	return err;
+}
+
+/* The record that waits longest goes into the index: memory has had time to bring its bucket. */
+static int insert_next(struct load *load, const struct fx_extent *extent)
+{
+	struct feox_store *store = load->store;
+	const struct arrival *arrival = &load->arrivals[load->inserted++ % AHEAD];
+	struct fx_record *record = load->items[arrival->item].record;
+	_Atomic uint64_t *shard = &store->version_shards[arrival->hash % FX_VERSION_SHARDS];
+	fx_slot *slot;
+	fx_word word;
+	int err = fx_hash_index_insert(store->hash, arrival->hash,
+				       fx_word_make(arrival->hash, record, FX_SLOT_LIVE), &slot,
+				       &word);
+
+	if (err == -EEXIST)
+		return report_twin(load, extent, arrival, fx_word_record(word));
+	if (err) {
+		fx_record_unref(store->slab, record);
+		return err;
+	}
+	if (record->version > atomic_load_explicit(shard, memory_order_relaxed))
+		atomic_store_explicit(shard, record->version, memory_order_relaxed);
+	fx_count_record(store, record);
+	return 0;
+}
+
 static int add_record(struct load *load, const struct fx_extent *extent, uint32_t index,
 		      const struct fx_extent_entry *entry, uint64_t value_at)
 {
 	struct feox_store *store = load->store;
 	uint64_t hash = fx_hash_key(store->hash_seed, entry->key, entry->key_size);
-	_Atomic uint64_t *shard = &store->version_shards[hash % FX_VERSION_SHARDS];
 	const struct fx_record_parts parts = {
 		.key = entry->key,
 		.key_size = entry->key_size,
@@ -55,35 +121,23 @@ static int add_record(struct load *load, const struct fx_extent *extent, uint32_
 		.value_size = entry->value_size,
 		.cold = true,
 	};
-	struct fx_record *record = fx_record_new(store->slab, &parts);
-	fx_slot *slot;
-	fx_word word;
-	int err;
+	struct fx_record *record;
+	int err = 0;
 
+	fx_hash_index_prefetch(store->hash, hash);
+	if (load->arrived - load->inserted == AHEAD)
+		err = insert_next(load, extent);
+	record = err ? NULL : fx_record_new(store->slab, &parts);
 	if (!record)
-		return -ENOMEM;
+		return err ? err : -ENOMEM;
 	record->version = entry->version;
 	atomic_init(&record->place,
 		    fx_location_make(extent->number, index, (uint32_t)(value_at / FX_VALUE_UNIT)));
 	atomic_init(&record->state, FX_DURABLE);
-	err = fx_hash_index_insert(store->hash, hash, fx_word_make(hash, record, FX_SLOT_LIVE),
-				   &slot, &word);
-	if (err) {
-		fx_record_unref(store->slab, record);
-		return err == -EEXIST
-			       ? report(load, &(struct fx_damage){.extent = extent,
-								  .what = "a key that lives twice",
-								  .twin = entry,
-								  .twin_index = index,
-								  .first = fx_word_record(word)})
-			       : err;
-	}
-	if (entry->version > atomic_load_explicit(shard, memory_order_relaxed))
-		atomic_store_explicit(shard, entry->version, memory_order_relaxed);
-	fx_count_record(store, record);
-	load->records[load->count++] = record;
-	if (load->recovery->progress && load->count % PROGRESS_EVERY == 0)
-		load->recovery->progress(load->recovery->progress_ctx, load->count, load->total);
+	load->items[load->count].record = record;
+	load->arrivals[load->arrived++ % AHEAD] =
+		(struct arrival){.hash = hash, .item = load->count++, .index = index};
+	tell_progress(load, load->count);
 	return 0;
 }
 
@@ -113,11 +167,36 @@ static int load_directory(struct load *load, const struct fx_extent *extent,
 	return at == size ? 0 : damaged(load, extent, "a directory that is too long");
 }
 
+/* What waits is in the index, or belongs to nobody. */
+static int insert_rest(struct load *load, const struct fx_extent *extent, int err)
+{
+	while (load->inserted < load->arrived) {
+		if (!err) {
+			err = insert_next(load, extent);
+			continue;
+		}
+		fx_record_unref(load->store->slab,
+				load->items[load->arrivals[load->inserted++ % AHEAD].item].record);
+	}
+	return err;
+}
+
+/* One buffer for all: a new one each time would be pages that the kernel has to clear. */
+static uint8_t *buffer(struct load *load, size_t size)
+{
+	if (size > load->capacity) {
+		free(load->bytes);
+		load->bytes = malloc(2 * size);
+		load->capacity = load->bytes ? 2 * size : 0;
+	}
+	return load->bytes;
+}
+
 static int load_extent(struct load *load, const struct fx_extent *extent)
 {
 	struct feox_store *store = load->store;
 	size_t size = FX_EXTENT_HEADER + (size_t)extent->directory_bytes;
-	FX_AUTO_FREE uint8_t *bytes = malloc(size);
+	uint8_t *bytes = buffer(load, size);
 	struct fx_extent_header header;
 	const char *why;
 	int err;
@@ -135,25 +214,51 @@ static int load_extent(struct load *load, const struct fx_extent *extent)
 	    header.directory_bytes != extent->directory_bytes ||
 	    fx_extent_directory_verify(bytes, bytes + FX_EXTENT_HEADER, header.directory_bytes))
 		return damaged(load, extent, "a directory with a bad checksum");
-	return load_directory(load, extent, bytes + FX_EXTENT_HEADER, header.directory_bytes);
-}
-
-static int compare_records(const void *a, const void *b)
-{
-	const struct fx_record *x = *(struct fx_record *const *)a;
-	const struct fx_record *y = *(struct fx_record *const *)b;
-
-	return fx_bytes_cmp(fx_record_key(x), x->key_size, fx_record_key(y), y->key_size);
+	err = load_directory(load, extent, bytes + FX_EXTENT_HEADER, header.directory_bytes);
+	return insert_rest(load, extent, err);
 }
 
 static const void *next_key(void *ctx, size_t *ret_size, bool *ret_check)
 {
 	struct load *load = ctx;
-	const struct fx_record *record = load->records[load->next++];
+	const struct fx_record *record = load->items[load->next++].record;
 
+	if (load->next + AHEAD < load->count)
+		__builtin_prefetch(load->items[load->next + AHEAD].record);
 	*ret_size = record->key_size;
 	*ret_check = record->flags & FX_RECORD_EXPIRES;
+	tell_progress(load, load->total + load->next);
 	return fx_record_key(record);
+}
+
+static void forget_twins(struct load *load)
+{
+	uint64_t kept = 0;
+
+	for (uint64_t i = 0; i < load->count && load->twins; i++)
+		if (load->items[i].record)
+			load->items[kept++] = load->items[i];
+	if (load->twins)
+		load->count = kept;
+}
+
+static int load_all(struct load *load)
+{
+	struct feox_store *store = load->store;
+	struct fx_extent *extent;
+	uint32_t cursor = 0;
+	int err = 0;
+
+	while (!err && (extent = fx_extent_table_next(store->extents, &cursor))) {
+		fx_epoch_enter();
+		err = load_extent(load, extent);
+		fx_epoch_leave();
+	}
+	if (err)
+		return err;
+	forget_twins(load);
+	err = fx_sort_records(load->items, load->count);
+	return err ? err : fx_ordered_index_load(store->order, load->count, next_key, load);
 }
 
 int fx_load_records(struct feox_store *store, struct fx_recovery *recovery)
@@ -161,28 +266,16 @@ int fx_load_records(struct feox_store *store, struct fx_recovery *recovery)
 	struct load load = {.store = store,
 			    .recovery = recovery,
 			    .total = fx_extent_table_live_records(store->extents)};
-	struct fx_extent *extent;
-	uint32_t cursor = 0;
-	int err;
+	int err = fx_hash_index_reserve(store->hash, load.total);
 
-	err = fx_hash_index_reserve(store->hash, load.total);
 	if (err)
 		return err;
-	load.records = malloc((load.total + 1) * sizeof(struct fx_record *));
-	if (!load.records)
-		return -ENOMEM;
-	while (!err && (extent = fx_extent_table_next(store->extents, &cursor))) {
-		fx_epoch_enter();
-		err = load_extent(&load, extent);
-		fx_epoch_leave();
-	}
-	if (!err) {
-		qsort(load.records, load.count, sizeof(struct fx_record *), compare_records);
-		err = fx_ordered_index_load(store->order, load.count, next_key, &load);
-	}
-	free(load.records);
+	load.items = malloc((load.total + 1) * sizeof(*load.items));
+	err = load.items ? load_all(&load) : -ENOMEM;
+	free(load.items);
+	free(load.bytes);
 	store->io.recovered_keys = load.count;
 	if (recovery->progress)
-		recovery->progress(recovery->progress_ctx, load.count, load.total);
+		recovery->progress(recovery->progress_ctx, 2 * load.total, 2 * load.total);
 	return err;
 }

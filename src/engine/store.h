@@ -34,7 +34,7 @@
  *               then
  *   check.c     feox_check(): superblocks, journal, map; check_values.c: what extents hold
  *   recovery.c  superblock and journal -> extents; recovery_map.c: the map, the order of the steps;
- *               load.c: extents -> the indexes
+ *               load.c: extents -> the indexes, load_sort.c: in order
  *   sweeper.c   removes expired keys
  *   stats.c     numbers; histogram.c: latencies
  *
