@@ -86,6 +86,15 @@ static inline void expect_good(const char *path)
 	expect_findings(path, 0, 0, 0, &f);
 }
 
+static inline bool is_unchanged(const char *path, const struct image *image)
+{
+	struct image now = read_image(path);
+	bool same = now.size == image->size && !memcmp(now.bytes, image->bytes, now.size);
+
+	free_image(&now);
+	return same;
+}
+
 /* ---- Stores whose values say what they are ------------------------------------------------------
  */
 

@@ -15,15 +15,6 @@ static struct image closed_image(struct fixture *f)
 	return read_image(f->path);
 }
 
-static bool is_unchanged(const char *path, const struct image *image)
-{
-	struct image now = read_image(path);
-	bool same = now.size == image->size && !memcmp(now.bytes, image->bytes, now.size);
-
-	free_image(&now);
-	return same;
-}
-
 /* All keys are there, but for those of lost (a list that ends with UINT_MAX). */
 static void expect_contents(struct fixture *f, const unsigned int *lost)
 {
