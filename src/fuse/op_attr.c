@@ -179,7 +179,7 @@ static void set_asked(const struct fx_call *call, mode_t type, struct fx_attr *a
 	unsigned int flags = call->flags;
 
 	if ((flags & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) && call->fs->protocol.clears_setid &&
-	    has_setid(attr))
+	    type != S_IFDIR && (attr->set & FX_ATTR_MODE))
 		attr->mode = without_setid(attr->mode);
 	if (flags & FUSE_SET_ATTR_MODE) {
 		attr->mode = type | (asked->st_mode & 07777);

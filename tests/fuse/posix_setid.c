@@ -120,11 +120,16 @@ static void content_by_root(void)
 static void owner(void)
 {
 	for (size_t r = 0; r < COUNT(rules); r++) {
-		fx_about("root's chown, mode %04o", rules[r].before);
-		fx_make_for(FX_REG, "a", ALICE, ALICE, rules[r].before);
-		WORKS(chown("a", BOB, BOB));
-		SAME(rules[r].after, mode_of("a"));
-		fx_remove("a");
+		for (enum fx_type type = 0; type < FX_LNK; type++) {
+			if (type == FX_DIR)
+				continue;
+			fx_about("root's chown of a %s, mode %04o", fx_type_name(type),
+				 rules[r].before);
+			fx_make_for(type, "a", ALICE, ALICE, rules[r].before);
+			WORKS(chown("a", BOB, BOB));
+			SAME(rules[r].after, mode_of("a"));
+			fx_remove("a");
+		}
 		fx_about("a user's chown to a group, mode %04o", rules[r].before);
 		fx_make_for(FX_REG, "a", ALICE, ALICE, rules[r].before);
 		fx_as_member(ALICE, ALICE, GROUP);
