@@ -227,7 +227,7 @@ static int rmdir_key(struct fx_call *call, struct fx_node *node, const struct fx
 
 	fx_dir_change_init(&change);
 	if (node)
-		rc = fx_keep(call->fs, node, found, false, call->nowait);
+		rc = fx_keep_removed(call->fs, node, found, false, call->nowait);
 	if (rc == 0)
 		rc = fx_dir_change_begin(call->fs, call->node, call->nowait, &change);
 	return rc < 0 ? rc : fx_dir_change_delete(&change, &found->key);

@@ -88,8 +88,12 @@ static void open_file(void)
 	fx_about("rmdir of an open directory");
 	WORKS(mkdir("d", 0755));
 	fd = (int)WORKS(open("d", O_RDONLY | O_DIRECTORY));
+	before = fx_fstat(fd);
+	fx_tick();
 	WORKS(rmdir("d"));
 	SAME(0, fx_fstat(fd).st_nlink);
+	SAME(before.st_ino, fx_fstat(fd).st_ino);
+	HOLDS(fx_time_later(fx_fstat(fd).st_ctim, before.st_ctim));
 	FAILS(ENOENT, openat(fd, "x", O_CREAT | O_WRONLY, 0644));
 	FAILS(ENOENT, mkdirat(fd, "x", 0755));
 	close(fd);
