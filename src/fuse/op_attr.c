@@ -295,7 +295,7 @@ static int statfs_work(struct fx_call *call)
 	struct fx_fs *fs = call->fs;
 	struct feox_stats stats;
 	struct statvfs *st;
-	uint64_t total, left;
+	uint64_t total, left, taken;
 	int rc;
 
 	if (call->nowait)
@@ -313,7 +313,8 @@ static int statfs_work(struct fx_call *call)
 		left = stats.free_bytes + growth;
 	} else {
 		total = stats.memory_limit_bytes;
-		left = total > stats.memory_bytes ? total - stats.memory_bytes : 0;
+		taken = stats.memory_bytes + stats.memory_reserved_bytes;
+		left = total - FX_MIN(taken, total);
 	}
 	st->f_bsize = st->f_frsize = FX_FRAGMENT;
 	st->f_blocks = total / FX_FRAGMENT;

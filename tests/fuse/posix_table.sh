@@ -15,6 +15,12 @@ remount allow_other,ro
 check "the table, read-only" "$POSIX_TABLE" --read-only "$mnt"
 stop
 
+# regression: df of a store in memory did not know of what was promised
+store=:memory:
+start allow_other,dev,suid
+check "the table in memory" "$POSIX_TABLE" "$mnt"
+stop
+
 mkdir "$dir/local"
 if mount -t tmpfs none "$dir/local" 2>/dev/null; then
 	check "the table on tmpfs" "$POSIX_TABLE" --local "$dir/local"
