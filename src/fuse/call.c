@@ -105,6 +105,17 @@ static int attempt_locked(struct fx_call *call)
 	return rc;
 }
 
+static bool is_durable(const struct fx_call *call)
+{
+	return call->durable || (call->op->changes && call->fs->options->sync);
+}
+
+/* The answer is not given at once. */
+static bool waits(const struct fx_call *call)
+{
+	return is_durable(call) || call->invalidates || call->fenced;
+}
+
 static int attempt(struct fx_call *call)
 {
 	int rc = fx_names_lock(call->fs, call->op->names, call->nowait);
@@ -112,6 +123,10 @@ static int attempt(struct fx_call *call)
 	if (rc < 0)
 		return rc;
 	rc = attempt_locked(call);
+	if (rc == 0 && call->op->answers_locked && !waits(call)) {
+		call->op->answer(call);
+		rc = FX_ANSWERED;
+	}
 	if (call->op->names != FX_NAMES_NONE)
 		fx_names_unlock(call->fs);
 	return rc;
@@ -253,10 +268,9 @@ static int answer_when_invalidated(struct fx_call *call)
 
 static void done(struct fx_call *call, int rc)
 {
-	bool durable = call->durable || (call->op->changes && call->fs->options->sync);
 	bool invalidates = call->invalidates || call->fenced;
 
-	if (rc == 0 && (invalidates || durable)) {
+	if (rc == 0 && waits(call)) {
 		rc = invalidates ? answer_when_invalidated(call) : answer_when_durable(call);
 		if (rc == 0)
 			return;

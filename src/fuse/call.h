@@ -25,6 +25,11 @@ struct fx_op {
 	enum fx_call_names names; /* how names_lock is held while work runs */
 	bool locks_node;	  /* call->node's mutex is held too */
 	bool changes;		  /* with -o sync: answered when durable */
+	/*
+	 * Answered before the locks are given back: the kernel gets to know an inode or a name, and
+	 * what changes it afterwards must find it there to be invalidated.
+	 */
+	bool answers_locked;
 	/* 0: to be answered by answer; FX_ANSWERED; -EAGAIN: see above; a negative errno. */
 	int (*work)(struct fx_call *call);
 	void (*answer)(struct fx_call *call);

@@ -95,3 +95,9 @@ int fx_keep_removed(struct fx_fs *fs, struct fx_node *node, const struct fx_foun
 	rc = fx_blob_make(&attr, &blob);
 	return rc < 0 ? rc : fx_kept_set_blob(node->kept, &blob);
 }
+
+void fx_keep_replaced(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found)
+{
+	if (!fx_node_is_directory(node) && !node->opens && !node->stage && found->recorded)
+		fx_keep(fs, node, found, true, FEOX_NOWAIT);
+}

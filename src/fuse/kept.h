@@ -28,6 +28,14 @@ int fx_keep(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found
 int fx_keep_removed(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found,
 		    bool with_value, unsigned int nowait);
 
+/*
+ * A rename replaces a file that nobody has open. Who has looked its name up just before may still
+ * open what it was, as on other file systems: the name is never not there. When the value would
+ * have to be read for that, nothing is kept and the kernel is told to look again, see
+ * fx_examine_file().
+ */
+void fx_keep_replaced(struct fx_fs *fs, struct fx_node *node, const struct fx_found *found);
+
 /* The attributes have changed. */
 int fx_kept_set_blob(struct fx_kept *kept, const struct fx_blob *blob);
 

@@ -278,7 +278,8 @@ int fx_examine_file(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 		fx_stage_expire(fs, node);
 		rc = fx_examine(fs, node, nowait, ret_found);
 	}
-	return rc == -ESTALE ? -ENOENT : rc;
+	/* One that was replaced had a name all the time: the kernel looks for it again. */
+	return rc == -ESTALE && !node->replaced ? -ENOENT : rc;
 }
 
 /* ---- struct stat ----------------------------------------------------------------------------- */

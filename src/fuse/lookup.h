@@ -58,7 +58,8 @@ int fx_examine(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 
 /*
  * The same of a file, its mutex held. A key that is gone takes the name along: the node is
- * detached, and what its handles keep is found. -ENOENT: nothing is kept.
+ * detached, and what its handles keep is found. -ENOENT: nothing is kept; -ESTALE: nor is it of
+ * what a rename has replaced.
  */
 int fx_examine_file(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 		    struct fx_found *ret_found);

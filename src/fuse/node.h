@@ -68,6 +68,7 @@ struct fx_node {
 	/* Under mutex. */
 	uint32_t opens, writers; /* handles, those of them that may write */
 	bool direct;		 /* they all go past the page cache; of a file that is open */
+	bool replaced;		 /* by a rename over it; set with names_lock held exclusively */
 	bool overwritten;	 /* opened with O_TRUNC since its attributes were last told */
 	bool has_no_setid;	 /* looked at since the last chmod(2) */
 	uint64_t cache_version;	 /* the version that the kernel's pages are of; 0: none */

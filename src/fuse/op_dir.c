@@ -350,8 +350,10 @@ static void answer_entries(struct fx_call *call)
 static void run_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 			struct fuse_file_info *fi, bool plus)
 {
-	static const struct fx_op op = {
-		.names = FX_NAMES_SHARED, .work = readdir_work, .answer = answer_entries};
+	static const struct fx_op op = {.names = FX_NAMES_SHARED,
+					.answers_locked = true,
+					.work = readdir_work,
+					.answer = answer_entries};
 	struct fx_call call;
 
 	fx_call_init(&call, req, ino);

@@ -258,6 +258,7 @@ void fx_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 {
 	static const struct fx_op op = {.names = FX_NAMES_SHARED,
 					.changes = true,
+					.answers_locked = true,
 					.work = create_work,
 					.answer = answer_create};
 	struct fx_call call;

@@ -140,6 +140,7 @@ static void run_make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 {
 	static const struct fx_op op = {.names = FX_NAMES_SHARED,
 					.changes = true,
+					.answers_locked = true,
 					.work = fx_make,
 					.answer = fx_answer_entry};
 	struct fx_call call;

@@ -64,8 +64,10 @@ static int lookup_work(struct fx_call *call)
 
 void fx_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	static const struct fx_op op = {
-		.names = FX_NAMES_SHARED, .work = lookup_work, .answer = fx_answer_entry};
+	static const struct fx_op op = {.names = FX_NAMES_SHARED,
+					.answers_locked = true,
+					.work = lookup_work,
+					.answer = fx_answer_entry};
 	struct fx_call call;
 
 	if (fx_control_is(parent)) {
@@ -286,7 +288,7 @@ static int readlink_work(struct fx_call *call)
 	if (rc == 0)
 		rc = feox_get(call->fs->store, key.data, key.size, call->nowait, &call->value);
 	if (rc < 0)
-		return rc == -ESTALE ? -ENOENT : rc;
+		return rc == -ESTALE && !call->node->replaced ? -ENOENT : rc;
 	call->buffer_size = call->value.size; /* the kernel ends the text itself */
 	return 0;
 }

@@ -360,6 +360,8 @@ static int prepare_nodes(struct renaming *r)
 		rc = fx_node_prepare_move(r->from.node, &spot, &r->move);
 	if (rc == 0 && replaced && exchanges(r))
 		return fx_node_prepare_move(replaced, &back, &r->back);
+	if (rc == 0 && replaced)
+		fx_keep_replaced(r->call->fs, replaced, &r->to.found);
 	if (rc == 0 && replaced && keeps_something(r))
 		rc = fx_keep_removed(r->call->fs, replaced, &r->to.found,
 				     !fx_node_is_directory(replaced) && !replaced->stage,
@@ -378,6 +380,7 @@ static void move_nodes(struct renaming *r)
 			fx_node_detach(fs, replaced);
 		} else {
 			fx_stage_lose_name(fs, replaced);
+			replaced->replaced = true;
 		}
 	}
 	if (r->from.node)

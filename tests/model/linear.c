@@ -63,7 +63,7 @@ static bool step_get(const struct model *m, struct key *k, const struct linear_o
 {
 	if (!lives(m, k))
 		return op->result == -ENOENT;
-	return op->result == 0 && op->value == k->value && tell(k, op->version);
+	return op->result == 0 && op->value == k->value && (!op->version || tell(k, op->version));
 }
 
 static bool step_compare(const struct model *m, struct key *k, const struct linear_op *op)
@@ -83,7 +83,7 @@ static bool step_add(const struct model *m, struct key *k, const struct linear_o
 {
 	int64_t sum = (lives(m, k) ? k->value : 0) + op->value;
 
-	return op->result == 0 && op->number == sum &&
+	return op->result == 0 && (op->number == sum || op->number == LINEAR_UNTOLD) &&
 	       set(k, sum, op->version, lives(m, k) ? k->expiry_ns : 0);
 }
 

@@ -16,13 +16,15 @@
 #define LINEAR_KEYS 3u
 #define LINEAR_OPS  2000u /* most operations in a history */
 
+#define LINEAR_UNTOLD INT64_MIN /* a number that was not told */
+
 enum linear_kind {
 	LINEAR_GET,
 	LINEAR_PUT,    /* value, expiry_ns */
 	LINEAR_CREATE, /* FEOX_CREATE */
 	LINEAR_CAS,    /* expected -> value */
 	LINEAR_IF,     /* FEOX_IF_VERSION: if_version -> value */
-	LINEAR_ADD,    /* value is the delta, number the sum */
+	LINEAR_ADD,    /* value is the delta, number the sum or LINEAR_UNTOLD */
 	LINEAR_DELETE,
 	LINEAR_EXPIRE,	 /* feox_set_expiry() */
 	LINEAR_RENAME,	 /* key -> other */
