@@ -349,9 +349,15 @@ static bool next_xattr(const uint8_t **at, const uint8_t *end, struct xattr *x)
 	return true;
 }
 
+/* Without any there is nothing to add to. */
+static const uint8_t *xattrs_end(const struct fx_attr *attr)
+{
+	return attr->xattrs_size ? attr->xattrs + attr->xattrs_size : attr->xattrs;
+}
+
 static bool find_xattr(const struct fx_attr *attr, const char *name, struct xattr *x)
 {
-	const uint8_t *at = attr->xattrs, *end = at + attr->xattrs_size;
+	const uint8_t *at = attr->xattrs, *end = xattrs_end(attr);
 
 	while (attr->xattrs_size && next_xattr(&at, end, x))
 		if (strcmp(x->name, name) == 0)
@@ -389,7 +395,7 @@ int fx_xattr_set(const struct fx_attr *attr, const char *name, const void *value
 	bool there = find_xattr(attr, name, &old);
 	size_t added = value ? strlen(name) + 5 + size : 0;
 	size_t total = attr->xattrs_size - (there ? old.entry_size : 0) + added;
-	const uint8_t *from = attr->xattrs, *end = from + attr->xattrs_size;
+	const uint8_t *from = attr->xattrs, *end = xattrs_end(attr);
 	uint8_t *bytes, *at;
 
 	if ((flags & XATTR_CREATE) && there)
@@ -416,7 +422,7 @@ int fx_xattr_set(const struct fx_attr *attr, const char *name, const void *value
 
 long fx_xattr_list(const struct fx_attr *attr, char *list, size_t capacity)
 {
-	const uint8_t *at = attr->xattrs, *end = at + attr->xattrs_size;
+	const uint8_t *at = attr->xattrs, *end = xattrs_end(attr);
 	size_t needed = 0;
 	struct xattr x;
 

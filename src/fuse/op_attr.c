@@ -225,7 +225,9 @@ static int set_size(struct fx_call *call)
 {
 	struct fx_fs *fs = call->fs;
 	uint64_t size = (uint64_t)call->attr.st_size;
-	int rc = fx_stage_begin(fs, call->node, size == 0, call->nowait);
+	int rc = fx_node_is_directory(call->node)
+			 ? -EISDIR
+			 : fx_stage_begin(fs, call->node, size == 0, call->nowait);
 
 	if (rc == 0)
 		rc = fx_stage_resize(fs, call->node, size, call->nowait);
