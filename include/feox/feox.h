@@ -664,8 +664,8 @@ struct feox_item {
 /*
  * An iterator gives every key that is there from its opening to its end exactly once, in order; a
  * key that comes or goes meanwhile may be given or not: keys are read ahead, up to 512 of them.
- * What is given with a key is as it is when feox_iter_next() returns with FEOX_ITER_STAT; else as it
- * was at one moment since the call that gave the 128th item before it. It holds no lock between
+ * What is given with a key is as it is when feox_iter_next() returns with FEOX_ITER_STAT; else as
+ * it was at one moment since the call that gave the 128th item before it. It holds no lock between
  * calls. options are copied. Close it with feox_iter_close() (NULL is allowed).
  */
 FEOX_API int feox_iter_open(struct feox_store *store, const struct feox_iter_options *options,
@@ -749,7 +749,11 @@ struct feox_stats {
 	uint64_t memory_reserved_bytes; /* feox_reserve(), and changes that are under way */
 	/* Device. */
 	uint64_t device_bytes, free_bytes, max_bytes; /* max_bytes: 0 when growth has no limit */
-	uint64_t extents, commits, written_bytes, read_bytes, grow_count;
+	uint64_t extents, commits, written_bytes, read_bytes, grow_count, shrink_count;
+	uint64_t changed_bytes;	  /* keys, metadata and values of the changes made durable */
+	uint64_t allocated_bytes; /* blocks of the extents */
+	uint64_t live_bytes;	  /* of these, what their live records take */
+	uint64_t compacted_bytes; /* moved to free the extents that they were in */
 	uint64_t queued_records, queued_bytes; /* changes that are not durable yet */
 	uint64_t flush_ns_last, flush_ns_max;
 	uint64_t recovered_keys, recovery_ns;

@@ -4,8 +4,9 @@
  *
  * A removed extent keeps its number and its slot until it is reaped: a location that somebody read
  * before the removal can be looked up as long as its epoch section lasts, and a pin keeps the
- * extent beyond it. The grace period is noticed by a callback that sets a flag; the flusher asks
- * for it when it reaps.
+ * extent beyond it. The grace period is noticed by a callback that sets a flag, which the flusher
+ * asks for when it reaps; or the flusher waits for one itself, and then the memory alone stays
+ * until the callback has been there.
  */
 #include "extent_table.h"
 
@@ -24,8 +25,8 @@ struct entry {
 	struct fx_retired retired;
 	RB_ENTRY(entry) by_sequence;
 	struct entry *next_leaving;
-	_Atomic bool grace_passed;
-	bool leaving; /* the flusher's */
+	_Atomic bool called;		    /* grace_over() was there: nobody refers to it */
+	bool grace_passed, leaving, reaped; /* the flusher's */
 	size_t bytes;
 	struct fx_extent extent; /* last: runs and bitmap follow */
 };
@@ -50,6 +51,8 @@ struct fx_extent_table {
 	struct sequences sequences;
 	struct entry *leaving;
 	uint32_t leaving_count;
+	uint64_t leaving_blocks;
+	struct fx_live_shares shares;
 	uint32_t *free_numbers; /* a stack */
 	size_t free_count, free_capacity;
 	uint32_t next_number;
@@ -74,6 +77,7 @@ int fx_extent_table_create(struct fx_slab *slab, struct fx_epoch *epoch,
 	table->epoch = epoch;
 	table->next_number = 1;
 	RB_INIT(&table->sequences);
+	fx_shares_init(&table->shares);
 	*ret_table = table;
 	return 0;
 }
@@ -214,7 +218,10 @@ int fx_extent_table_add(struct fx_extent_table *table, uint64_t sequence, uint64
 	extent->directory_bytes = directory_bytes;
 	extent->record_count = record_count;
 	extent->run_count = run_count;
+	extent->live_bytes = bytes;
 	memcpy(extent->runs, runs, run_count * sizeof(*runs));
+	for (uint32_t i = 0; i < run_count; i++)
+		extent->blocks += runs[i].blocks;
 	extent->live = (uint64_t *)(void *)(extent->runs + run_count);
 	fill_bitmap(extent, live_bitmap);
 	if (RB_INSERT(sequences, &table->sequences, entry)) {
@@ -223,6 +230,7 @@ int fx_extent_table_add(struct fx_extent_table *table, uint64_t sequence, uint64
 		return -EINVAL;
 	}
 	count_totals(table, extent, 1);
+	fx_shares_add(&table->shares, extent);
 	/* Release: pairs with fx_extent_table_get(). */
 	atomic_store_explicit(slot_of(table, extent->number), extent, memory_order_release);
 	*ret_extent = extent;
@@ -270,12 +278,29 @@ int fx_extent_kill(struct fx_extent *extent, uint32_t index)
 	return 0;
 }
 
+int fx_extent_table_kill(struct fx_extent_table *table, struct fx_extent *extent, uint32_t index,
+			 uint64_t bytes)
+{
+	int err = fx_extent_kill(extent, index);
+
+	if (!err)
+		fx_shares_update(&table->shares, extent,
+				 extent->live_bytes > bytes ? extent->live_bytes - bytes : 0);
+	return err;
+}
+
+void fx_extent_table_weigh(struct fx_extent_table *table, struct fx_extent *extent,
+			   uint64_t live_bytes)
+{
+	fx_shares_update(&table->shares, extent, live_bytes);
+}
+
 static void grace_over(struct fx_retired *retired, void *ctx)
 {
 	struct entry *entry = (struct entry *)retired;
 
 	/* Release: what readers did with it is done; pairs with fx_extent_table_reap(). */
-	atomic_store_explicit(&entry->grace_passed, true, memory_order_release);
+	atomic_store_explicit(&entry->called, true, memory_order_release);
 }
 
 void fx_extent_table_remove(struct fx_extent_table *table, struct fx_extent *extent)
@@ -284,11 +309,45 @@ void fx_extent_table_remove(struct fx_extent_table *table, struct fx_extent *ext
 
 	RB_REMOVE(sequences, &table->sequences, entry);
 	count_totals(table, extent, -1);
+	fx_shares_remove(&table->shares, extent);
 	entry->next_leaving = table->leaving;
 	table->leaving = entry;
 	table->leaving_count++;
+	table->leaving_blocks += extent->blocks;
 	entry->leaving = true;
 	fx_epoch_retire(table->epoch, &entry->retired, grace_over, entry->bytes);
+}
+
+void fx_extent_table_wait_grace(struct fx_extent_table *table)
+{
+	if (!table->leaving_count)
+		return;
+	fx_epoch_synchronize();
+	for (struct entry *entry = table->leaving; entry; entry = entry->next_leaving)
+		entry->grace_passed = true;
+}
+
+static bool is_unused(struct entry *entry)
+{
+	if (atomic_load_explicit(&entry->called, memory_order_acquire))
+		entry->grace_passed = true;
+	return entry->grace_passed &&
+	       !atomic_load_explicit(&entry->extent.pins, memory_order_acquire);
+}
+
+static void give_back(struct fx_extent_table *table, struct entry *entry,
+		      void (*free_run)(void *ctx, struct fx_run run), void *ctx)
+{
+	struct fx_extent *extent = &entry->extent;
+
+	entry->reaped = true;
+	table->leaving_count--;
+	table->leaving_blocks -= extent->blocks;
+	/* Nobody can have a location of it any more: relaxed. */
+	atomic_store_explicit(slot_of(table, extent->number), NULL, memory_order_relaxed);
+	for (uint32_t i = 0; i < extent->run_count; i++)
+		free_run(ctx, extent->runs[i]);
+	table->free_numbers[table->free_count++] = extent->number;
 }
 
 void fx_extent_table_reap(struct fx_extent_table *table,
@@ -298,21 +357,15 @@ void fx_extent_table_reap(struct fx_extent_table *table,
 
 	while (*at) {
 		struct entry *entry = *at;
-		struct fx_extent *extent = &entry->extent;
 
-		if (!atomic_load_explicit(&entry->grace_passed, memory_order_acquire) ||
-		    atomic_load_explicit(&extent->pins, memory_order_acquire)) {
+		if (!entry->reaped && is_unused(entry))
+			give_back(table, entry, free_run, ctx);
+		if (entry->reaped && atomic_load_explicit(&entry->called, memory_order_acquire)) {
+			*at = entry->next_leaving;
+			entry_free(table, entry);
+		} else {
 			at = &entry->next_leaving;
-			continue;
 		}
-		*at = entry->next_leaving;
-		table->leaving_count--;
-		/* Nobody can have a location of it any more: relaxed. */
-		atomic_store_explicit(slot_of(table, extent->number), NULL, memory_order_relaxed);
-		for (uint32_t i = 0; i < extent->run_count; i++)
-			free_run(ctx, extent->runs[i]);
-		table->free_numbers[table->free_count++] = extent->number;
-		entry_free(table, entry);
 	}
 }
 
@@ -346,6 +399,16 @@ uint32_t fx_extent_table_leaving(const struct fx_extent_table *table)
 	return table->leaving_count;
 }
 
+uint64_t fx_extent_table_leaving_blocks(const struct fx_extent_table *table)
+{
+	return table->leaving_blocks;
+}
+
+struct fx_live_shares *fx_extent_table_shares(struct fx_extent_table *table)
+{
+	return &table->shares;
+}
+
 uint32_t fx_extent_table_count(const struct fx_extent_table *table)
 {
 	return atomic_load_explicit(&table->count, memory_order_relaxed);
@@ -368,21 +431,4 @@ uint64_t fx_extent_table_live_records(const struct fx_extent_table *table)
 	while ((extent = fx_extent_table_next(t, &cursor)))
 		live += extent->live_count;
 	return live;
-}
-
-uint64_t fx_extent_place(const struct fx_extent *extent, uint64_t at, uint64_t *ret_contiguous)
-{
-	uint64_t left = extent->bytes - at;
-
-	for (uint32_t i = 0; i < extent->run_count; i++) {
-		uint64_t run_bytes = extent->runs[i].blocks * 4096;
-
-		if (at < run_bytes) {
-			*ret_contiguous = left < run_bytes - at ? left : run_bytes - at;
-			return extent->runs[i].start * 4096 + at;
-		}
-		at -= run_bytes;
-	}
-	*ret_contiguous = 0;
-	return 0;
 }

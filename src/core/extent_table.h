@@ -13,6 +13,7 @@
 #define FX_EXTENT_TABLE_H
 
 #include "epoch.h"
+#include "live_share.h"
 #include "slab.h"
 #include "space.h"
 
@@ -22,15 +23,20 @@
 #define FX_EXTENT_RECORDS_MAX 65535u
 
 struct fx_extent {
-	uint64_t sequence; /* never reused; the extent's name on disk */
-	uint64_t bytes;	   /* used, header included; the runs hold it */
-	uint64_t checksum; /* over all of these bytes */
+	uint64_t sequence;   /* never reused; the extent's name on disk */
+	uint64_t bytes;	     /* used, header included; the runs hold it */
+	uint64_t checksum;   /* over all of these bytes */
+	uint64_t blocks;     /* of its runs */
+	uint64_t live_bytes; /* of its live records and their directory entries; an estimate */
+	uint64_t rest;	     /* compact.c: no use before this step */
+	TAILQ_ENTRY(fx_extent) by_share;
 	uint32_t number;
 	uint32_t directory_bytes;
 	uint32_t record_count;
 	uint32_t live_count;
 	uint32_t run_count;
 	_Atomic uint32_t pins;
+	uint8_t share;	/* live_share.h */
 	uint64_t *live; /* bitmap of record_count bits, host order words */
 	struct fx_run runs[];
 };
@@ -64,8 +70,15 @@ void fx_extent_table_move(struct fx_extent_table *table, struct fx_extent *exten
 struct fx_extent *fx_extent_table_get(struct fx_extent_table *table, uint32_t number);
 struct fx_extent *fx_extent_table_by_sequence(struct fx_extent_table *table, uint64_t sequence);
 
-/* Record index is dead. -ENOENT: it was not alive (a corrupt journal, or a bug). */
+/*
+ * Record index is dead. -ENOENT: it was not alive (a corrupt journal, or a bug). Recovery, which
+ * does not know its size, calls the first, and fx_extent_table_weigh() with what is left later.
+ */
 int fx_extent_kill(struct fx_extent *extent, uint32_t index);
+int fx_extent_table_kill(struct fx_extent_table *table, struct fx_extent *extent, uint32_t index,
+			 uint64_t bytes);
+void fx_extent_table_weigh(struct fx_extent_table *table, struct fx_extent *extent,
+			   uint64_t live_bytes);
 bool fx_extent_is_live(const struct fx_extent *extent, uint32_t index);
 
 /* Take an extent out of the table. Its runs stay taken until fx_extent_table_reap() gives it. */
@@ -78,6 +91,9 @@ void fx_extent_table_remove(struct fx_extent_table *table, struct fx_extent *ext
 void fx_extent_table_reap(struct fx_extent_table *table,
 			  void (*free_run)(void *ctx, struct fx_run run), void *ctx);
 
+/* Wait until a grace period has passed for all that have been removed. Outside of sections. */
+void fx_extent_table_wait_grace(struct fx_extent_table *table);
+
 /* Inside the section that found it. Unpin anywhere. */
 void fx_extent_pin(struct fx_extent *extent);
 void fx_extent_unpin(struct fx_extent *extent);
@@ -85,8 +101,12 @@ void fx_extent_unpin(struct fx_extent *extent);
 /* In order of number; *cursor 0 starts; NULL at the end. The flusher's thread. */
 struct fx_extent *fx_extent_table_next(struct fx_extent_table *table, uint32_t *cursor);
 
-/* Removed ones that have not been reaped. The flusher. */
+/* Removed ones that have not been reaped, and their blocks. The flusher. */
 uint32_t fx_extent_table_leaving(const struct fx_extent_table *table);
+uint64_t fx_extent_table_leaving_blocks(const struct fx_extent_table *table);
+
+/* Extents by how much of them lives. The flusher. */
+struct fx_live_shares *fx_extent_table_shares(struct fx_extent_table *table);
 uint32_t fx_extent_table_count(const struct fx_extent_table *table);
 /* Runs and bitmap words of all extents together: what a checkpoint has to write. The flusher. */
 void fx_extent_table_totals(const struct fx_extent_table *table, uint64_t *ret_runs,

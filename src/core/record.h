@@ -20,7 +20,7 @@
  * A record is immutable once published, except
  *   refs, value   by anybody, atomically;
  *   state         by the flusher, and of a tombstone by its deleter, atomically;
- *   place         by the flusher alone, before it says DURABLE.
+ *   place         by the flusher alone, before it says DURABLE and when it moves what is there.
  *
  * Memory: a record holds one reference on itself for "the index or the flusher still needs it"; it
  * is given up through fx_epoch_retire_plain(), so whoever finds a record inside an epoch section
@@ -171,10 +171,17 @@ static inline bool fx_record_is(const struct fx_record *r, enum fx_record_state 
 	return atomic_load_explicit(&r->state, memory_order_acquire) & bit;
 }
 
-/* Where a DURABLE record is. */
+/* Where a DURABLE record is now: compaction moves it. */
 static inline fx_location fx_record_location(const struct fx_record *r)
 {
-	return atomic_load_explicit(&r->place, memory_order_relaxed);
+	/* Acquire: pairs with fx_record_moved(); the extent it names is in the table. */
+	return atomic_load_explicit(&r->place, memory_order_acquire);
+}
+
+/* A DURABLE record is there from now on. The flusher. */
+static inline void fx_record_moved(struct fx_record *r, fx_location location)
+{
+	atomic_store_explicit(&r->place, location, memory_order_release);
 }
 
 /* ---- Making and freeing

@@ -5,6 +5,8 @@
  *   sort out    a record that another one of the same cut replaced is never written (coalescing)
  *   kill        what the others replaced dies where it is now: the first durable record on the
  *               prev chain
+ *   move        what compaction takes out of extents that are mostly dead dies there too, and is
+ *               packed with the rest (compact.h)
  *   pack        the new records go into extents on free space (I1)
  *   commit      one journal record names the new extents, the dead records and the extents that
  *               are gone; extents and record are written together, then one fdatasync (I4). If the
@@ -18,6 +20,8 @@
 #include "batch_write.h"
 
 #include "commit.h"
+#include "compact.h"
+#include "dying.h"
 #include "pack.h"
 #include "patience.h"
 
@@ -27,14 +31,11 @@
 
 struct cut {
 	struct feox_store *store;
-	struct fx_pending *changes;  /* without the superseded ones */
-	uint64_t count, bytes, disk; /* admitted, all of them */
-	/* Locations that died, sorted by extent. */
-	fx_location *dead;
-	size_t dead_count, dead_capacity;
-	/* Extents without a live record. */
-	struct fx_extent **freed;
-	size_t freed_count;
+	struct fx_compaction *moving; /* or NULL */
+	struct fx_pending *changes;   /* without the superseded ones */
+	uint64_t count, bytes, disk;  /* admitted, all of them */
+	uint64_t changed_bytes;	      /* keys, metadata and values */
+	struct fx_dying dying;
 	struct fx_write_queue writes;
 	struct fx_pack pack;
 	struct fx_journal_header header;
@@ -61,6 +62,7 @@ static void sort_out(struct cut *cut, struct fx_pending *list)
 
 		cut->count++;
 		cut->bytes += fx_queue_cost(r);
+		cut->changed_bytes += fx_queue_cost(r) - sizeof(*r);
 		if (!(r->flags & FX_RECORD_TOMBSTONE))
 			cut->disk += fx_disk_cost(r->key_size, r->metadata_size, r->value_size);
 		if (!fx_record_is(r, FX_SUPERSEDED)) {
@@ -69,21 +71,6 @@ static void sort_out(struct cut *cut, struct fx_pending *list)
 		}
 		list = next;
 	}
-}
-
-static int add_dead(struct cut *cut, fx_location location)
-{
-	if (cut->dead_count == cut->dead_capacity) {
-		size_t capacity = cut->dead_capacity ? 2 * cut->dead_capacity : 1024;
-		fx_location *dead = FX_PATIENTLY(realloc(cut->dead, capacity * sizeof(*dead)));
-
-		if (!dead)
-			return -ENOMEM;
-		cut->dead = dead;
-		cut->dead_capacity = capacity;
-	}
-	cut->dead[cut->dead_count++] = location;
-	return 0;
 }
 
 /* The record on disk that a record of the cut replaces, if there is one, dies as it is now. */
@@ -96,39 +83,9 @@ static int collect_dead(struct cut *cut)
 		while (old && !fx_record_is(old, FX_DURABLE))
 			old = fx_pending_of(old)->prev;
 		if (old && !(old->flags & FX_RECORD_TOMBSTONE))
-			err = add_dead(cut, fx_record_location(old));
+			err = fx_dying_add(&cut->dying, fx_record_location(old), old);
 		if (err)
 			return err;
-	}
-	return 0;
-}
-
-static int compare_locations(const void *a, const void *b)
-{
-	fx_location x = *(const fx_location *)a, y = *(const fx_location *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int kill_dead(struct cut *cut)
-{
-	struct fx_extent *extent = NULL;
-
-	if (!cut->dead_count)
-		return 0;
-	qsort(cut->dead, cut->dead_count, sizeof(*cut->dead), compare_locations);
-	cut->freed = FX_PATIENTLY(malloc(cut->dead_count * sizeof(struct fx_extent *)));
-	if (!cut->freed)
-		return -ENOMEM;
-	for (size_t i = 0; i < cut->dead_count; i++) {
-		uint32_t number = fx_location_extent(cut->dead[i]);
-
-		if (!extent || extent->number != number)
-			extent = fx_extent_table_get(cut->store->extents, number);
-		if (!extent || fx_extent_kill(extent, fx_location_index(cut->dead[i])))
-			return -EUCLEAN; /* a location that is not alive: a bug, never continue */
-		if (!extent->live_count)
-			cut->freed[cut->freed_count++] = extent;
 	}
 	return 0;
 }
@@ -137,10 +94,34 @@ static int pack_records(struct cut *cut)
 {
 	int err = 0;
 
-	for (struct fx_pending *p = cut->changes; p && !err; p = p->next)
+	for (struct fx_pending *p = cut->changes; p && !err; p = p->next) {
+		const struct fx_pack_item item = {.record = p->record, .location = &p->location};
+
 		if (!(p->record->flags & FX_RECORD_TOMBSTONE))
-			err = fx_pack_add(&cut->pack, p->record);
+			err = fx_pack_add(&cut->pack, &item);
+	}
 	return err ? err : fx_pack_end(&cut->pack);
+}
+
+/* What is moved goes into extents of its own: it lives longer than what is new. */
+static int move_records(struct cut *cut)
+{
+	struct fx_compaction *moving = cut->moving;
+	int err = 0;
+
+	fx_compact_find(moving);
+	for (size_t i = 0; i < moving->move_count && !err; i++) {
+		struct fx_move *move = &moving->moves[i];
+		const struct fx_pack_item item = {
+			.record = move->record, .value = move->value, .location = &move->to};
+
+		err = fx_pack_add(&cut->pack, &item);
+		if (!err)
+			err = fx_dying_add(&cut->dying, move->from, move->record);
+	}
+	if (!err)
+		err = fx_pack_end(&cut->pack);
+	return err ? err : fx_dying_kill(&cut->dying);
 }
 
 /* ---- The commit record -------------------------------------------------------------------------
@@ -148,14 +129,11 @@ static int pack_records(struct cut *cut)
 
 static size_t record_capacity(const struct cut *cut)
 {
-	size_t size = FX_JOURNAL_HEADER + 3 * (FX_SECTION_HEADER + 8) + 8;
+	size_t size = FX_JOURNAL_HEADER + FX_SECTION_HEADER + 8 + 8;
 
 	for (uint32_t i = 0; i < cut->pack.extent_count; i++)
 		size += fx_journal_extent_size(cut->pack.extents[i]->run_count, 0, false);
-	size += cut->freed_count * 8;
-	/* At most one DEAD entry for each dead record. */
-	size += cut->dead_count * fx_journal_dead_size(1);
-	return size;
+	return size + fx_dying_size(&cut->dying);
 }
 
 static void put_extents(const struct cut *cut, struct fx_journal_writer *w)
@@ -171,49 +149,19 @@ static void put_extents(const struct cut *cut, struct fx_journal_writer *w)
 	fx_journal_section_end(w);
 }
 
-/* The dead records of extents that live on; those of freed extents need no mention. */
-static int put_dead(const struct cut *cut, struct fx_journal_writer *w)
-{
-	uint16_t *indexes = FX_PATIENTLY(malloc(FX_EXTENT_RECORDS_MAX * sizeof(*indexes)));
-	size_t i = 0;
-
-	if (!indexes)
-		return -ENOMEM;
-	fx_journal_section(w, FX_SECTION_DEAD);
-	while (i < cut->dead_count) {
-		uint32_t number = fx_location_extent(cut->dead[i]), count = 0;
-		const struct fx_extent *extent = fx_extent_table_get(cut->store->extents, number);
-
-		for (; i < cut->dead_count && fx_location_extent(cut->dead[i]) == number; i++)
-			indexes[count++] = (uint16_t)fx_location_index(cut->dead[i]);
-		if (extent->live_count)
-			fx_journal_put_dead(w, extent->sequence, indexes, count);
-	}
-	fx_journal_section_end(w);
-	free(indexes);
-	return 0;
-}
-
 static int write_commit(struct cut *cut)
 {
 	struct feox_store *store = cut->store;
 	size_t capacity = record_capacity(cut) + FX_BLOCK;
 	struct fx_journal_writer w;
 	uint8_t *buffer = fx_write_buffer(capacity);
-	int err = 0;
+	int err;
 
 	if (!buffer)
 		return -ENOMEM;
 	fx_journal_begin(&w, buffer, capacity);
 	put_extents(cut, &w);
-	if (cut->freed_count) {
-		fx_journal_section(&w, FX_SECTION_FREED);
-		for (size_t i = 0; i < cut->freed_count; i++)
-			fx_journal_put_freed(&w, cut->freed[i]->sequence);
-		fx_journal_section_end(&w);
-	}
-	if (cut->dead_count)
-		err = put_dead(cut, &w);
+	err = fx_dying_put(&cut->dying, &w);
 	cut->header = (struct fx_journal_header){.type = FX_JOURNAL_COMMIT};
 	fx_ceilings_set(store, &cut->header);
 	if (!err)
@@ -281,10 +229,12 @@ static void settle(struct cut *cut)
 		settle_change(store, change);
 		change = next;
 	}
-	for (size_t i = 0; i < cut->freed_count; i++)
-		fx_extent_table_remove(store->extents, cut->freed[i]);
+	if (cut->moving)
+		fx_compact_settle(cut->moving);
+	fx_dying_settle(&cut->dying);
 	fx_chain_keep_spare(store);
 	fx_disk_free_update(store);
+	fx_count(&store->io.changed_bytes, cut->changed_bytes);
 	fx_queue_release(&store->queue, cut->count, cut->bytes);
 	fx_disk_unreserve(store, cut->disk);
 }
@@ -297,6 +247,7 @@ void fx_disk_free_update(struct feox_store *store)
 	atomic_store_explicit(&store->disk_free,
 			      free_blocks > hidden ? (free_blocks - hidden) * FX_BLOCK : 0,
 			      memory_order_release);
+	fx_compact_stats_update(store);
 	atomic_store_explicit(&store->io.extents, fx_extent_table_count(store->extents),
 			      memory_order_relaxed);
 	atomic_store_explicit(&store->io.leaving, fx_extent_table_leaving(store->extents),
@@ -359,9 +310,11 @@ static int write_all(struct cut *cut)
 	if (!err)
 		err = pack_records(cut);
 	if (!err)
-		err = kill_dead(cut);
+		err = fx_dying_kill(&cut->dying);
+	if (!err && cut->moving)
+		err = move_records(cut);
 	if (!err &&
-	    (cut->pack.extent_count || cut->dead_count || fx_ceilings_are_short(cut->store))) {
+	    (cut->pack.extent_count || cut->dying.count || fx_ceilings_are_short(cut->store))) {
 		err = commit(cut);
 		if (!err)
 			atomic_fetch_add_explicit(&cut->store->io.commits, 1, memory_order_relaxed);
@@ -371,19 +324,21 @@ static int write_all(struct cut *cut)
 	return err;
 }
 
-int fx_batch_write(struct feox_store *store, struct fx_pending *list, uint64_t *next_sequence)
+int fx_batch_write(struct feox_store *store, struct fx_pending *list, struct fx_compaction *moving)
 {
-	struct cut cut = {.store = store, .writes = {.store = store}};
+	struct cut cut = {.store = store,
+			  .moving = moving,
+			  .dying = {.store = store},
+			  .writes = {.store = store}};
 	int err;
 
 	sort_out(&cut, list);
-	fx_pack_begin(&cut.pack, store, &cut.writes, *next_sequence);
+	fx_pack_begin(&cut.pack, store, &cut.writes, store->next_sequence);
 	err = write_all(&cut);
-	*next_sequence = cut.pack.next_sequence;
+	store->next_sequence = cut.pack.next_sequence;
 	if (!err)
 		settle(&cut);
 	fx_pack_free(&cut.pack);
-	free(cut.dead);
-	free(cut.freed);
+	fx_dying_free(&cut.dying);
 	return err;
 }

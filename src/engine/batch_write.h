@@ -5,13 +5,15 @@
 
 #include "journal_chain.h"
 
+struct fx_compaction;
+
 /*
- * Write everything in cut (from fx_queue_cut(); empty: raise the ceilings only) and make it
- * durable; then its records are DURABLE, what they replaced is retired, and their room in the queue
- * and on disk is given back. On failure nothing of that has happened: the records stay dirty, and
- * the store has to fail.
+ * Write everything in cut (from fx_queue_cut(); empty: raise the ceilings only), and what moving
+ * (may be NULL) moves, and make it durable; then its records are DURABLE, what they replaced is
+ * retired, and their room in the queue and on disk is given back. On failure nothing of that has
+ * happened: the records stay dirty, and the store has to fail.
  */
-int fx_batch_write(struct feox_store *store, struct fx_pending *cut, uint64_t *next_sequence);
+int fx_batch_write(struct feox_store *store, struct fx_pending *cut, struct fx_compaction *moving);
 
 /* Recompute store->disk_free: free blocks less what deletes, checkpoints and links need. */
 void fx_disk_free_update(struct feox_store *store);

@@ -12,11 +12,13 @@
  *  - The spare is a run of free blocks that is held back, long enough for the next checkpoint: so a
  *    new chain can be started on a full and fragmented store too, deletes find their room, and a
  *    commit record that finds none is replaced by a checkpoint of the state it leads to. When a
- *    store is opened, its last owner's spare is free.
+ *    store is opened, its last owner's spare is free. Spare and chain change places, so that a
+ *    store that was not fragmented once has it for ever.
  */
 #include "journal_chain.h"
 
 #include "bytes.h"
+#include "compact.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,6 +30,7 @@
 #define LONG_LEAST   ((uint64_t)8)  /* blocks, in a tiny store */
 #define SPARE_EXTRA  ((uint64_t)16) /* blocks of a spare beyond checkpoints: commit records */
 #define ATTEMPTS     3u		    /* to write a new chain */
+#define GAIN_LEAST   ((uint64_t)32) /* blocks, for a checkpoint that is made for room's sake */
 #define COUNTER_MASK UINT64_C(0xffffffff)
 
 static int append_part(struct feox_store *store, struct fx_chain *chain,
@@ -172,7 +175,7 @@ uint64_t fx_chain_hidden_blocks(struct feox_store *store)
 	uint64_t wanted = 2 * blocks_needed(store) + SPARE_EXTRA;
 	uint64_t held = store->chain->spare.blocks;
 
-	return (wanted > held ? wanted - held : 0) + SPARE_EXTRA;
+	return (wanted > held ? wanted - held : 0) + SPARE_EXTRA + fx_compact_reserve_blocks(store);
 }
 
 void fx_chain_keep_spare(struct feox_store *store)
@@ -243,6 +246,33 @@ static int begin_chain(struct feox_store *store, struct fx_chain *old, struct fx
 	return err;
 }
 
+/*
+ * So many blocks in one run are hard to come by in a full store: the longest segment of the old
+ * chain, which was the spare before, is the next one.
+ */
+static void take_spare(struct feox_store *store, struct fx_chain *old, struct fx_chain *new)
+{
+	uint64_t wanted = 2 * blocks_needed(store) + SPARE_EXTRA;
+	struct fx_run *longest = &old->runs[0], rest;
+
+	new->spare = old->spare;
+	for (size_t i = 1; i < old->run_count; i++)
+		if (old->runs[i].blocks > longest->blocks)
+			longest = &old->runs[i];
+	if (!old->run_count || longest->blocks <= new->spare.blocks)
+		return;
+	if (new->spare.blocks)
+		fx_space_free(store->space, new->spare);
+	new->spare = *longest;
+	*longest = old->runs[--old->run_count];
+	if (new->spare.blocks <= wanted)
+		return;
+	rest.start = new->spare.start + wanted;
+	rest.blocks = new->spare.blocks - wanted;
+	fx_space_free(store->space, rest);
+	new->spare.blocks = wanted;
+}
+
 int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain)
 {
 	struct fx_chain new;
@@ -264,13 +294,21 @@ int fx_chain_checkpoint(struct feox_store *store, struct fx_chain *chain)
 		fx_store_fail(store, err, "writing the superblock");
 		return err;
 	}
+	take_spare(store, chain, &new);
 	free_runs(store, chain);
-	new.spare = chain->spare;
 	fx_chain_free(chain);
 	*chain = new;
 	fx_ceilings_publish(store, &header);
 	fx_chain_keep_spare(store);
 	return 0;
+}
+
+uint64_t fx_chain_gain_blocks(struct feox_store *store)
+{
+	uint64_t spare = 2 * blocks_needed(store) + SPARE_EXTRA;
+	uint64_t gain = store->chain->blocks > spare ? store->chain->blocks - spare : 0;
+
+	return gain >= GAIN_LEAST ? gain : 0;
 }
 
 bool fx_chain_is_long(const struct feox_store *store)

@@ -15,7 +15,9 @@
 
 #include "bytes.h"
 #include "cleanup.h"
+#include "compact.h"
 #include "histogram.h"
+#include "room.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -25,9 +27,6 @@
 
 #define NS_PER_S      UINT64_C(1000000000)
 #define FULL_QUEUE_NS UINT64_C(1000000) /* between two rounds while writers wait for room */
-#define GROW_AT_TAKEN 10u		/* grow when less than one in this many blocks is free */
-#define GROW_LEAST    ((uint64_t)1 << 20)
-#define GROW_PAUSE_NS NS_PER_S /* after a growth that failed and nobody waits for */
 
 struct sync_waiter {
 	struct sync_waiter *next;
@@ -39,8 +38,6 @@ struct sync_waiter {
 struct fx_flusher {
 	struct feox_store *store;
 	pthread_t thread;
-	uint64_t next_sequence; /* of extents */
-	uint64_t grow_again_ns; /* not before, when nobody waits for it */
 	_Atomic bool kicked;
 	/* Guarded by mutex. */
 	pthread_mutex_t mutex;
@@ -53,106 +50,12 @@ struct fx_flusher {
 	pthread_cond_t room;
 };
 
-/* ---- Growth ------------------------------------------------------------------------------------
+/* ---- Room --------------------------------------------------------------------------------------
  */
-
-static void free_run(void *ctx, struct fx_run run)
-{
-	struct feox_store *store = ctx;
-
-	if (fx_space_free(store->space, run))
-		fx_store_log(store, FEOX_LOG_ERROR, "block %llu was given back twice",
-			     (unsigned long long)run.start); /* I3 */
-}
-
-/* Bytes a file may still grow by. */
-static uint64_t growth_left(const struct feox_store *store)
-{
-	uint64_t size = store->super.blocks * FX_BLOCK;
-
-	if (store->device->fixed)
-		return 0;
-	if (!store->max_size)
-		return UINT64_MAX / 2 - size;
-	return store->max_size > size ? store->max_size - size : 0;
-}
-
-/* By a generous step or, when the host has no room for that, by what is wanted. */
-static int grow(struct feox_store *store, uint64_t wanted)
-{
-	uint64_t size = store->super.blocks * FX_BLOCK;
-	uint64_t left = growth_left(store) / FX_BLOCK * FX_BLOCK;
-	uint64_t least = FX_MIN(fx_align_up(wanted + wanted / 16 + GROW_LEAST, FX_BLOCK), left);
-	uint64_t step = FX_MIN(FX_MAX(FX_MIN(size, store->grow_max), least), left);
-	struct fx_run new = {.start = store->super.blocks};
-	int err;
-
-	step = step / FX_BLOCK * FX_BLOCK;
-	if (!step)
-		return -ENOSPC;
-	err = store->device->ops->resize(store->device, size + step);
-	if (err == -ENOSPC && least < step) {
-		step = least;
-		err = store->device->ops->resize(store->device, size + step);
-	}
-	if (err)
-		return err;
-	/* The geometry is durable before a block of it is used. */
-	new.blocks = step / FX_BLOCK;
-	store->super.blocks += new.blocks;
-	err = fx_superblocks_write(store);
-	if (err) {
-		fx_store_fail(store, err, "writing the superblock");
-		return err;
-	}
-	atomic_fetch_add_explicit(&store->io.grow_count, 1, memory_order_relaxed);
-	return fx_space_free(store->space, new);
-}
-
-/* Ahead of need, when little is free; if that fails, not again at once. */
-static void grow_ahead(struct fx_flusher *flusher)
-{
-	struct feox_store *store = flusher->store;
-	uint64_t now = fx_monotonic_ns();
-
-	if (fx_space_free_blocks(store->space) >= store->super.blocks / GROW_AT_TAKEN ||
-	    !growth_left(store) || now < flusher->grow_again_ns)
-		return;
-	if (grow(store, FX_BLOCK))
-		flusher->grow_again_ns = now + GROW_PAUSE_NS;
-	fx_disk_free_update(store);
-}
-
-/* Does asked fit beside what is queued? Else by how many bytes it does not. */
-static uint64_t shortage(struct feox_store *store, uint64_t asked)
-{
-	uint64_t wanted = atomic_load(&store->disk_reserved) + asked;
-	uint64_t free_bytes;
-
-	fx_disk_free_update(store);
-	free_bytes = atomic_load(&store->disk_free);
-	return wanted > free_bytes ? wanted - free_bytes : 0;
-}
-
-static int make_room(struct feox_store *store, uint64_t asked)
-{
-	uint64_t missing = shortage(store, asked);
-	int err = 0;
-
-	if (missing && fx_extent_table_leaving(store->extents)) {
-		fx_epoch_drain(store->epoch); /* a grace period: readers are short */
-		fx_extent_table_reap(store->extents, free_run, store);
-		missing = shortage(store, asked);
-	}
-	if (missing)
-		err = grow(store, missing);
-	fx_disk_free_update(store);
-	return err;
-}
 
 static void answer_room(struct fx_flusher *flusher, uint64_t asked)
 {
-	int err = atomic_load(&flusher->store->failed) ? -EIO : make_room(flusher->store, asked);
+	int err = atomic_load(&flusher->store->failed) ? -EIO : fx_room_make(flusher->store, asked);
 
 	pthread_mutex_lock(&flusher->mutex);
 	flusher->room_answered = flusher->room_taken;
@@ -197,11 +100,10 @@ static void call_waiters(struct feox_store *store, struct sync_waiter *waiter, i
 	}
 }
 
-static int write_cut(struct fx_flusher *flusher, struct fx_pending *cut)
+static int write_cut(struct feox_store *store, struct fx_pending *cut, struct fx_compaction *moving)
 {
-	struct feox_store *store = flusher->store;
 	uint64_t begin = fx_monotonic_ns(), took;
-	int err = fx_batch_write(store, cut, &flusher->next_sequence);
+	int err = fx_batch_write(store, cut, moving);
 
 	if (err) {
 		fx_store_fail(store, err, "writing a batch");
@@ -215,16 +117,32 @@ static int write_cut(struct fx_flusher *flusher, struct fx_pending *cut)
 	return 0;
 }
 
+/* The cut and what compaction moves, when there is one or the other. */
+static int write_batch(struct feox_store *store, bool closing)
+{
+	uint64_t queued = atomic_load_explicit(&store->queue.bytes, memory_order_relaxed);
+	struct fx_compaction moving;
+	bool moves = !closing && fx_compact_begin(store, queued, 0, &moving);
+	struct fx_pending *cut = fx_queue_cut(&store->queue);
+	int err = 0;
+
+	if (cut || moves || fx_ceilings_are_short(store))
+		err = write_cut(store, cut, moves ? &moving : NULL);
+	if (moves)
+		fx_compact_end(&moving);
+	return err;
+}
+
 static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
-		       uint64_t room_wanted)
+		       uint64_t room_wanted, bool closing)
 {
 	struct feox_store *store = flusher->store;
-	struct fx_pending *cut;
 	int err = atomic_load(&store->failed);
 
-	cut = fx_queue_cut(&store->queue);
-	if (!err && (cut || fx_ceilings_are_short(store)))
-		err = write_cut(flusher, cut);
+	if (err)
+		fx_queue_cut(&store->queue); /* windows are left; its records stay dirty */
+	else
+		err = write_batch(store, closing);
 	if (!err && fx_chain_is_long(store)) {
 		int full = fx_chain_checkpoint(store, store->chain);
 
@@ -234,13 +152,13 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 	}
 	call_waiters(store, waiters, err ? -EIO : 0);
 	fx_epoch_flush(store->epoch);
-	fx_extent_table_reap(store->extents, free_run, store);
+	fx_room_reap(store);
 	if (room_wanted)
 		answer_room(flusher, room_wanted);
 	else if (!atomic_load(&store->failed))
 		fx_disk_free_update(store);
-	if (!atomic_load(&store->failed))
-		grow_ahead(flusher);
+	if (!closing && !atomic_load(&store->failed))
+		fx_room_adjust(store);
 }
 
 /* ---- The thread --------------------------------------------------------------------------------
@@ -248,6 +166,10 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 
 static bool is_queue_full(const struct feox_store *store)
 {
+	/* Half of the room is taken: there is more when the other half is. */
+	if (atomic_load_explicit(&store->disk_reserved, memory_order_relaxed) >
+	    atomic_load_explicit(&store->disk_free, memory_order_relaxed) / 2)
+		return true;
 	return atomic_load_explicit(&store->queue.records, memory_order_relaxed) >=
 		       FX_QUEUE_WAKE_RECORDS ||
 	       atomic_load_explicit(&store->queue.bytes, memory_order_relaxed) >=
@@ -294,7 +216,7 @@ static void *run(void *arg)
 		flusher->room_wanted = 0;
 		flusher->room_taken += room_wanted != 0;
 		pthread_mutex_unlock(&flusher->mutex);
-		round_trip(flusher, waiters, room_wanted);
+		round_trip(flusher, waiters, room_wanted, !go_on);
 	}
 	return NULL;
 }
@@ -345,7 +267,7 @@ int fx_flusher_start(struct feox_store *store)
 		return -ENOMEM;
 	flusher->store = store;
 	/* Never the number of an earlier extent: every writable open has a new chain. */
-	flusher->next_sequence = (store->super.chain_generation << 32) + 1;
+	store->next_sequence = (store->super.chain_generation << 32) + 1;
 	pthread_mutex_init(&flusher->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -378,7 +300,7 @@ int fx_flusher_stop(struct feox_store *store)
 	pthread_join(flusher->thread, NULL);
 	/* Two more cuts at most: what was pushed while the last round ran. */
 	for (int i = 0; i < 2; i++) {
-		round_trip(flusher, flusher->waiters, 0);
+		round_trip(flusher, flusher->waiters, 0, true);
 		flusher->waiters = NULL;
 	}
 	err = atomic_load(&store->failed) ? -EIO : fx_chain_end(store);

@@ -14,11 +14,14 @@
 #include "journal_chain.h"
 
 #include "bytes.h"
+#include "compact.h"
 #include "patience.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ROUNDING 4u /* blocks that one batch may take beyond what its records were promised */
 
 void fx_chain_free(struct fx_chain *chain)
 {
@@ -44,36 +47,48 @@ int fx_chain_add_segment(struct fx_chain *chain, struct fx_run run)
 	return 0;
 }
 
+/* Blocks of a segment for at least so many and a link: in a small store segments are small too. */
+static uint64_t segment_blocks(const struct feox_store *store, uint64_t blocks)
+{
+	uint64_t least = blocks + 1;
+
+	if (least < FX_SEGMENT_BLOCKS && store->super.blocks >= 64 * FX_SEGMENT_BLOCKS)
+		return FX_SEGMENT_BLOCKS;
+	return least < store->super.blocks / 64 ? store->super.blocks / 64 : least;
+}
+
 int fx_segment_allocate(struct feox_store *store, uint64_t blocks, struct fx_run *ret_run)
 {
-	uint64_t least = blocks + 1, wanted = least;
-	int err;
+	uint64_t wanted = segment_blocks(store, blocks);
+	int err = fx_space_alloc(store->space, wanted, &ret_run->start);
 
-	/* In a small store segments are small too. */
-	if (wanted < FX_SEGMENT_BLOCKS && store->super.blocks >= 64 * FX_SEGMENT_BLOCKS)
-		wanted = FX_SEGMENT_BLOCKS;
-	else if (wanted < store->super.blocks / 64)
-		wanted = store->super.blocks / 64;
-	err = fx_space_alloc(store->space, wanted, &ret_run->start);
-	if (err == -ENOSPC && wanted > least) {
-		wanted = least;
+	if (err == -ENOSPC && wanted > blocks + 1) {
+		wanted = blocks + 1;
 		err = fx_space_alloc(store->space, wanted, &ret_run->start);
 	}
 	ret_run->blocks = wanted;
 	return err;
 }
 
-/* A segment that takes nothing of what has been promised to records. */
+/*
+ * A segment that takes nothing of what has been promised to records, of what rounds them up to
+ * blocks, nor of what is compaction's: a shorter one where there is no room for more.
+ */
 static int allocate_next(struct feox_store *store, uint64_t blocks, struct fx_run *ret_run)
 {
-	uint64_t promised = atomic_load(&store->disk_reserved) / FX_BLOCK + 1;
-	int err = fx_segment_allocate(store, blocks, ret_run);
+	uint64_t kept = fx_div_up(atomic_load(&store->disk_reserved), FX_BLOCK) + ROUNDING +
+			fx_compact_reserve_blocks(store);
+	uint64_t free_blocks = fx_space_free_blocks(store->space);
+	uint64_t room = free_blocks > kept ? free_blocks - kept : 0;
+	uint64_t wanted = segment_blocks(store, blocks);
 
-	if (!err && fx_space_free_blocks(store->space) < promised) {
-		fx_space_free(store->space, *ret_run);
-		err = -ENOSPC;
-	}
-	return err;
+	if (room < blocks + 1)
+		return -ENOSPC;
+	ret_run->blocks = wanted < room ? wanted : room;
+	if (!fx_space_alloc(store->space, ret_run->blocks, &ret_run->start))
+		return 0;
+	ret_run->blocks = blocks + 1;
+	return fx_space_alloc(store->space, ret_run->blocks, &ret_run->start);
 }
 
 /* ---- Ceilings ----------------------------------------------------------------------------------

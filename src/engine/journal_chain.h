@@ -53,6 +53,9 @@ int fx_chain_end(struct feox_store *store);
 /* Long enough to be worth a new checkpoint? */
 bool fx_chain_is_long(const struct feox_store *store);
 
+/* Blocks that a checkpoint would give back, if that is worth it. */
+uint64_t fx_chain_gain_blocks(struct feox_store *store);
+
 /* After the extents have changed: hold back enough blocks in one run for the next checkpoint. */
 void fx_chain_keep_spare(struct feox_store *store);
 

@@ -141,15 +141,17 @@ static int add_record(struct load *load, const struct fx_extent *extent, uint32_
 	return 0;
 }
 
-static int load_directory(struct load *load, const struct fx_extent *extent,
-			  const uint8_t *directory, uint32_t size)
+static int load_directory(struct load *load, struct fx_extent *extent, const uint8_t *directory,
+			  uint32_t size)
 {
 	uint64_t value_at = fx_align_up(FX_EXTENT_HEADER + (uint64_t)size, FX_VALUE_ALIGN);
+	uint64_t live_bytes = 0;
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < extent->record_count; i++) {
 		struct fx_extent_entry entry;
 		int64_t n = fx_extent_entry_decode(directory + at, size - at, &entry);
+		uint64_t room;
 		int err = 0;
 
 		if (n < 0 || value_at > extent->bytes || value_at / FX_VALUE_UNIT > UINT16_MAX ||
@@ -159,12 +161,18 @@ static int load_directory(struct load *load, const struct fx_extent *extent,
 			err = add_record(load, extent, i, &entry, value_at);
 		if (err)
 			return err;
+		room = fx_align_up(fx_value_area_size(entry.value_size), FX_VALUE_ALIGN);
+		if (fx_extent_is_live(extent, i))
+			live_bytes += (uint64_t)n + room;
 		at += (uint32_t)n;
-		value_at += fx_align_up(fx_value_area_size(entry.value_size), FX_VALUE_ALIGN);
+		value_at += room;
 		if (value_at > extent->bytes)
 			value_at = extent->bytes; /* the last value is not padded */
 	}
-	return at == size ? 0 : damaged(load, extent, "a directory that is too long");
+	if (at != size)
+		return damaged(load, extent, "a directory that is too long");
+	fx_extent_table_weigh(load->store->extents, extent, live_bytes);
+	return 0;
 }
 
 /* What waits is in the index, or belongs to nobody. */
@@ -192,7 +200,7 @@ static uint8_t *buffer(struct load *load, size_t size)
 	return load->bytes;
 }
 
-static int load_extent(struct load *load, const struct fx_extent *extent)
+static int load_extent(struct load *load, struct fx_extent *extent)
 {
 	struct feox_store *store = load->store;
 	size_t size = FX_EXTENT_HEADER + (size_t)extent->directory_bytes;

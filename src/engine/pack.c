@@ -17,7 +17,7 @@ void fx_pack_begin(struct fx_pack *pack, struct feox_store *store, struct fx_wri
 
 void fx_pack_free(struct fx_pack *pack)
 {
-	free(pack->records);
+	free(pack->items);
 	free(pack->runs);
 	free(pack->extents);
 }
@@ -96,12 +96,22 @@ static int allocate(struct fx_pack *pack, uint64_t blocks)
 	return err;
 }
 
+static const uint8_t *value_of(const struct fx_pack_item *item)
+{
+	const struct fx_value *apart;
+
+	if (item->value)
+		return item->value;
+	apart = fx_record_value(item->record);
+	return apart ? apart->bytes : fx_record_inline_value(item->record);
+}
+
 /* The checksums and bytes of one value at offset at of the extent. */
 static void put_value(struct feox_store *store, uint64_t sequence, uint8_t *buffer, uint64_t at,
-		      struct fx_record *record)
+		      const struct fx_pack_item *item)
 {
-	struct fx_value *large = fx_record_value(record);
-	const uint8_t *value = large ? large->bytes : fx_record_inline_value(record);
+	const uint8_t *value = value_of(item);
+	const struct fx_record *record = item->record;
 	uint64_t data = at + fx_value_checksums_size(record->value_size);
 
 	for (uint64_t done = 0; done < record->value_size; done += FX_SLICE) {
@@ -129,11 +139,11 @@ static void fill(struct fx_pack *pack, uint8_t *buffer, uint64_t sequence, uint6
 	uint64_t value_at = values_begin(pack->directory_bytes);
 
 	for (uint32_t i = 0; i < pack->count; i++) {
-		struct fx_extent_entry entry = entry_of(pack->records[i]);
+		struct fx_extent_entry entry = entry_of(pack->items[i].record);
 
 		directory += fx_extent_entry_encode(&entry, directory);
-		put_value(pack->store, sequence, buffer, value_at, pack->records[i]);
-		value_at += value_room(pack->records[i]);
+		put_value(pack->store, sequence, buffer, value_at, &pack->items[i]);
+		value_at += value_room(pack->items[i].record);
 	}
 	fx_extent_header_encode(&header, pack->store->super.uuid, buffer + FX_EXTENT_HEADER,
 				buffer);
@@ -160,9 +170,9 @@ static void set_locations(struct fx_pack *pack, const struct fx_extent *extent)
 	uint64_t at = values_begin(pack->directory_bytes);
 
 	for (uint32_t i = 0; i < pack->count; i++) {
-		fx_pending_of(pack->records[i])->location =
+		*pack->items[i].location =
 			fx_location_make(extent->number, i, (uint32_t)(at / FX_VALUE_UNIT));
-		at += value_room(pack->records[i]);
+		at += value_room(pack->items[i].record);
 	}
 }
 
@@ -201,41 +211,47 @@ static int write_extent(struct fx_pack *pack)
 	return 0;
 }
 
-static int collect(struct fx_pack *pack, struct fx_record *record)
+static int collect(struct fx_pack *pack, const struct fx_pack_item *item)
 {
-	struct fx_extent_entry entry = entry_of(record);
+	struct fx_extent_entry entry = entry_of(item->record);
 
 	if (pack->count == pack->capacity) {
 		uint32_t capacity = pack->capacity ? 2 * pack->capacity : 1024;
-		struct fx_record **records =
-			FX_PATIENTLY(realloc(pack->records, capacity * sizeof(struct fx_record *)));
+		struct fx_pack_item *items = FX_PATIENTLY(
+			(struct fx_pack_item *)realloc(pack->items, capacity * sizeof(*items)));
 
-		if (!records)
+		if (!items)
 			return -ENOMEM;
-		pack->records = records;
+		pack->items = items;
 		pack->capacity = capacity;
 	}
-	pack->records[pack->count++] = record;
+	pack->items[pack->count++] = *item;
 	pack->directory_bytes += fx_extent_entry_size(&entry);
-	pack->value_bytes += value_room(record);
+	pack->value_bytes += value_room(item->record);
 	return 0;
 }
 
-int fx_pack_add(struct fx_pack *pack, struct fx_record *record)
+uint64_t fx_pack_room(const struct fx_record *record)
 {
 	struct fx_extent_entry entry = entry_of(record);
+
+	return fx_extent_entry_size(&entry) + value_room(record);
+}
+
+int fx_pack_add(struct fx_pack *pack, const struct fx_pack_item *item)
+{
 	uint64_t total = values_begin(pack->directory_bytes) + pack->value_bytes +
-			 fx_extent_entry_size(&entry) + value_room(record);
+			 fx_pack_room(item->record);
+	bool large = item->record->value_size > FX_PACK_VALUE_MAX;
 	int err = 0;
 
 	/* Values stay within reach of a location's 16 bits of offset: FX_PACK_BYTES at most, or the
 	 * first and only one behind a directory of 112 KiB. */
-	if (pack->count && (total > FX_PACK_BYTES || pack->count == FX_EXTENT_RECORDS_MAX ||
-			    record->value_size > FX_PACK_VALUE_MAX))
+	if (pack->count && (total > FX_PACK_BYTES || pack->count == FX_EXTENT_RECORDS_MAX || large))
 		err = write_extent(pack);
 	if (!err)
-		err = collect(pack, record);
-	if (!err && record->value_size > FX_PACK_VALUE_MAX)
+		err = collect(pack, item);
+	if (!err && large)
 		err = write_extent(pack);
 	return err;
 }

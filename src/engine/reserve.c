@@ -11,7 +11,8 @@
  * took.
  *
  * What does not fit waits for the flusher once: a round makes queued deletes durable and collects
- * the blocks of extents that have died, then the file grows. Only then it is -ENOSPC.
+ * the blocks of extents that have died, then the file grows, or what is mostly dead is compacted
+ * (room.c). Only then it is -ENOSPC.
  */
 #include "commit.h"
 
@@ -46,7 +47,8 @@ static bool can_grow(struct feox_store *store)
 static bool may_get_room(struct feox_store *store)
 {
 	return can_grow(store) || atomic_load(&store->queue.records) ||
-	       atomic_load_explicit(&store->io.leaving, memory_order_relaxed);
+	       atomic_load_explicit(&store->io.leaving, memory_order_relaxed) ||
+	       atomic_load_explicit(&store->io.gain_blocks, memory_order_relaxed);
 }
 
 /* Add bytes to counter if it and beside (may be NULL) fit the device then. */
@@ -96,6 +98,18 @@ int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool promised, boo
 void fx_disk_unreserve(struct feox_store *store, uint64_t bytes)
 {
 	atomic_fetch_sub(&store->disk_reserved, bytes);
+}
+
+uint64_t fx_disk_take_spare(struct feox_store *store, uint64_t wanted)
+{
+	uint64_t claimed = atomic_load(&store->disk_reserved) + atomic_load(&store->disk_promised);
+	uint64_t free_bytes = atomic_load_explicit(&store->disk_free, memory_order_acquire);
+	uint64_t spare = free_bytes > claimed ? free_bytes - claimed : 0;
+
+	wanted = wanted < spare ? wanted : spare;
+	return wanted && try_reserve(store, &store->disk_reserved, &store->disk_promised, wanted)
+		       ? wanted
+		       : 0;
 }
 
 /* What a reservation costs on disk. */

@@ -89,6 +89,11 @@ FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 		IO(written_bytes);
 		IO(read_bytes);
 		IO(grow_count);
+		IO(shrink_count);
+		IO(changed_bytes);
+		IO(allocated_bytes);
+		IO(live_bytes);
+		IO(compacted_bytes);
 		IO(flush_ns_last);
 		IO(flush_ns_max);
 		s.recovered_keys = store->io.recovered_keys;

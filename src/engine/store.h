@@ -25,7 +25,9 @@
  *   reserve.c   disk promised before publication; memory.c: memory
  *   flush.c     the flusher's thread: when to write, who waits for it, growth
  *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable
- *   pack.c      records -> extents
+ *   pack.c      records -> extents; compact.c: what lives in emptied extents is moved
+ *   room.c      growth, shrinking, room for those who wait
+ *   dying.c     what dies on disk with a batch
  *   disk_write.c, disk_read.c   writes in flight; reading extents
  *   rewrite.c   extents that cannot be written where they should be
  *   journal_chain.c  where the next journal record goes
@@ -134,6 +136,17 @@ struct feox_store {
 	struct fx_chain *chain;	  /* of the journal; journal_chain.h */
 	struct fx_space *space;
 	struct fx_extent_table *extents; /* lookups: any thread, inside an epoch section */
+	uint64_t next_sequence;		 /* of extents */
+	struct {
+		uint64_t step;	  /* counts what was done, for extents that rest */
+		uint64_t credit;  /* bytes that may be moved in the background */
+		uint64_t last_ns; /* when credit was given last */
+	} compact;		  /* compact.c */
+	struct {
+		uint64_t grow_again_ns; /* not before, when nobody waits for it */
+		uint64_t tail_since_ns; /* the tail has been free since then; 0: it is not */
+		uint64_t tail_blocks;	/* so much of it, at least */
+	} room;				/* room.c */
 
 	/* Batches hold it shared, rename_prefix() exclusively. */
 	pthread_rwlock_t batch_gate;
@@ -147,6 +160,10 @@ struct feox_store {
 		_Atomic uint64_t commits, written_bytes, read_bytes, grow_count;
 		_Atomic uint64_t flush_ns_last, flush_ns_max;
 		_Atomic uint64_t device_bytes, extents, leaving;
+		_Atomic uint64_t allocated_bytes, live_bytes; /* extents; what lives in them */
+		_Atomic uint64_t gain_blocks; /* compaction or a new chain could free */
+		_Atomic uint64_t compacted_bytes, shrink_count;
+		_Atomic uint64_t changed_bytes;
 		uint64_t recovered_keys, recovery_ns;
 	} io;
 };
@@ -230,6 +247,9 @@ uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size
  */
 int fx_disk_reserve(struct feox_store *store, uint64_t bytes, bool promised, bool nowait);
 void fx_disk_unreserve(struct feox_store *store, uint64_t bytes);
+
+/* Reserve bytes that nobody has been promised, as many as there are of what is wanted. */
+uint64_t fx_disk_take_spare(struct feox_store *store, uint64_t wanted);
 
 /* ---- memory.c -----------------------------------------------------------------------------------
  */

@@ -91,11 +91,61 @@ static void records_die_once(void **state)
 
 #define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The flusher may wait for the grace period itself; a pin still counts. */
+static void waited_grace_frees_what_nobody_pins(void **state)
+{
+	struct table_fixture *f = *state;
+	struct fx_extent *pinned = add(f, 1), *other = add(f, 2);
+
+	fx_extent_pin(pinned);
+	fx_extent_table_remove(f->table, pinned);
+	fx_extent_table_remove(f->table, other);
+	assert_int_equal(fx_extent_table_leaving_blocks(f->table), 6);
+	fx_extent_table_wait_grace(f->table);
+	fx_extent_table_reap(f->table, count_run, f);
+	assert_int_equal(f->freed, 3);
+	assert_int_equal(fx_extent_table_leaving(f->table), 1);
+	fx_extent_unpin(pinned);
+	fx_extent_table_reap(f->table, count_run, f);
+	assert_int_equal(f->freed, 6);
+	assert_int_equal(fx_extent_table_leaving_blocks(f->table), 0);
+}
+
+/* By what lives in them, the oldest first; what dies moves them down. */
+static void emptiest_is_found_first(void **state)
+{
+	struct table_fixture *f = *state;
+	struct fx_live_shares *shares = fx_extent_table_shares(f->table);
+	struct fx_extent *a = add(f, 1), *b = add(f, 2), *c = add(f, 3);
+
+	assert_int_equal(fx_shares_blocks(shares), 9);
+	assert_int_equal(fx_shares_gain(shares, FX_SHARES), 0);
+	assert_int_equal(fx_extent_table_kill(f->table, b, 0, 3 * 4096 / 4 * 3), 0);
+	assert_int_equal(fx_extent_table_kill(f->table, c, 4, 3 * 4096 / 4 * 3), 0);
+	assert_ptr_equal(TAILQ_FIRST(&shares->lists[FX_SHARES / 4]), b);
+	assert_ptr_equal(TAILQ_NEXT(b, by_share), c);
+	assert_ptr_equal(TAILQ_FIRST(&shares->lists[FX_SHARE_WHOLE]), a);
+	assert_int_equal(fx_shares_live_bytes(shares), 3 * 4096 / 2 * 3);
+	/* 6 blocks, of which 1.5 live: these would take 2. */
+	assert_int_equal(fx_shares_gain(shares, FX_SHARES / 2), 4);
+	assert_int_equal(fx_shares_gain(shares, FX_SHARES / 4), 0);
+	assert_int_equal(fx_extent_table_kill(f->table, b, 0, 1), -ENOENT);
+	fx_shares_postpone(shares, b);
+	assert_ptr_equal(TAILQ_FIRST(&shares->lists[FX_SHARES / 4]), c);
+	fx_extent_table_remove(f->table, c);
+	fx_extent_table_weigh(f->table, b, 3 * 4096);
+	assert_true(TAILQ_EMPTY(&shares->lists[FX_SHARES / 4]));
+	assert_int_equal(fx_shares_blocks(shares), 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TABLE_TEST(removed_extent_is_found_in_section),
 		TABLE_TEST(records_die_once),
+		cmocka_unit_test_setup_teardown(waited_grace_frees_what_nobody_pins, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(emptiest_is_found_first, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
