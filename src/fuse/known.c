@@ -236,18 +236,30 @@ static bool is_mounted(const struct fx_fs *fs, const void *key, size_t key_size)
 	       (!rules->prefix_size || memcmp(key, rules->prefix, rules->prefix_size) == 0);
 }
 
-void fx_known_expired(struct fx_fs *fs, const void *key, size_t key_size)
+/* -EAGAIN: the kernel may know the file, and there is no room to tell it; only if it waits. */
+static int expire_key(struct fx_fs *fs, const void *key, size_t key_size, bool waits)
 {
 	struct fx_known known;
+	int rc = 0;
 
-	if (!is_mounted(fs, key, key_size))
-		return;
-	fx_notify_has_room(fs, FX_NOTIFY_WAIT_NS);
 	fx_names_lock(fs, FX_NAMES_SHARED, 0);
 	fx_known_find(fs, key, key_size, &known);
 	/* The file that a marker is may be there by its stage. */
-	if (fx_known_file(&known) && !known.child->marker)
-		expire_file(fs, known.child, key, key_size);
-	fx_names_unlock(fs);
+	if (fx_known_file(&known) && !known.child->marker) {
+		if (waits && !fx_notify_has_room(fs, 0))
+			rc = -EAGAIN;
+		else
+			expire_file(fs, known.child, key, key_size);
+	}
 	fx_known_clear(fs, &known);
+	fx_names_unlock(fs);
+	return rc;
+}
+
+void fx_known_expired(struct fx_fs *fs, const void *key, size_t key_size)
+{
+	if (!is_mounted(fs, key, key_size) || expire_key(fs, key, key_size, true) == 0)
+		return;
+	fx_notify_has_room(fs, FX_NOTIFY_WAIT_NS);
+	expire_key(fs, key, key_size, false);
 }
