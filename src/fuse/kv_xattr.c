@@ -154,8 +154,10 @@ static int change_expiry(struct fx_call *call, enum fx_xattr what)
 	rc = call->data ? parse_expiry(call, what, &expiry_ns) : 0;
 	if (rc == 0)
 		rc = fx_examine_file(call->fs, call->node, call->nowait, &found);
-	if (rc < 0 || found.detached)
-		return rc < 0 ? rc : -ENOENT;
+	if (rc == 0 && found.detached)
+		rc = fx_lost_errno(call->node);
+	if (rc < 0)
+		return rc;
 	if (found.expiry_ns && (call->flags & XATTR_CREATE))
 		return -EEXIST;
 	if (!found.expiry_ns && (!call->data || (call->flags & XATTR_REPLACE)))
@@ -218,8 +220,10 @@ static int change_value(struct fx_call *call, enum fx_xattr what)
 	if (fx_node_is_directory(call->node))
 		return -EINVAL;
 	rc = fx_examine_file(call->fs, call->node, call->nowait, &found);
-	if (rc < 0 || found.detached)
-		return rc < 0 ? rc : -ENOENT;
+	if (rc == 0 && found.detached)
+		rc = fx_lost_errno(call->node);
+	if (rc < 0)
+		return rc;
 	kv.key = found.key.data;
 	kv.key_size = found.key.size;
 	kv.flags = FEOX_REPLACE;

@@ -278,8 +278,7 @@ int fx_examine_file(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 		fx_stage_expire(fs, node);
 		rc = fx_examine(fs, node, nowait, ret_found);
 	}
-	/* One that was replaced had a name all the time: the kernel looks for it again. */
-	return rc == -ESTALE && !node->replaced ? -ENOENT : rc;
+	return rc == -ESTALE ? fx_lost_errno(node) : rc;
 }
 
 /* ---- struct stat ----------------------------------------------------------------------------- */

@@ -8,6 +8,8 @@
 #ifndef FX_LOOKUP_H
 #define FX_LOOKUP_H
 
+#include <errno.h>
+
 #include "meta.h"
 #include "node.h"
 
@@ -63,6 +65,15 @@ int fx_examine(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
  */
 int fx_examine_file(struct fx_fs *fs, struct fx_node *node, unsigned int nowait,
 		    struct fx_found *ret_found);
+
+/*
+ * What a change of a file says that has lost its name: -ENOENT; -ESTALE when a rename has replaced
+ * it. The name was never not there then, and the kernel looks it up again for who came by it.
+ */
+static inline int fx_lost_errno(const struct fx_node *node)
+{
+	return node->replaced ? -ESTALE : -ENOENT;
+}
 
 /* Whether a live key lies below base (its marker does not count when below_marker is set). */
 int fx_any_below(struct fx_fs *fs, const uint8_t *base, size_t base_size, bool below_marker,

@@ -288,7 +288,7 @@ static int readlink_work(struct fx_call *call)
 	if (rc == 0)
 		rc = feox_get(call->fs->store, key.data, key.size, call->nowait, &call->value);
 	if (rc < 0)
-		return rc == -ESTALE && !call->node->replaced ? -ENOENT : rc;
+		return rc == -ESTALE ? fx_lost_errno(call->node) : rc;
 	call->buffer_size = call->value.size; /* the kernel ends the text itself */
 	return 0;
 }

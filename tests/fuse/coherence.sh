@@ -94,6 +94,19 @@ same "by name" 100 "$(cat size)"
 same "by an open handle" 100 "$(cat <&5)"
 exec 5<&-
 
+# regression: what is replaced all the time was not there at times
+replace() { # without a pause between two names, as mv(1) would make
+	for ((i = 0; i < 400; i++)); do
+		echo 1 >next
+		mv next always
+	done
+}
+echo 1 >always
+replace &
+check "changed by its path" "$HELPER" incr-many always 2 1000
+check "opened by its path" sh -c 'for i in $(seq 1000); do read -r x <always || exit 1; done'
+wait $!
+
 # ---- everything at once: nobody waits for ever
 check "a storm" timeout 60 "$HELPER" storm "$mnt" 5 "$RANDOM"
 check "still served" timeout 10 ls -l

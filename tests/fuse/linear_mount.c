@@ -254,8 +254,9 @@ static bool unlink_file(struct client *c, struct linear_op *op)
 static bool set(const struct client *c, struct linear_op *op, const char *name, const char *value)
 {
 	op->result = setxattr(c->path, name, value, strlen(value), 0) ? -errno : 0;
-	REQUIRE(!op->result || op->result == -ENOENT || op->result == -ECANCELED);
-	return op->result != -ENOENT;
+	REQUIRE(!op->result || op->result == -ENOENT || op->result == -ECANCELED ||
+		op->result == -ESTALE); /* replaced twice while it was looked up */
+	return op->result != -ENOENT && op->result != -ESTALE;
 }
 
 static bool add_xattr(struct client *c, struct linear_op *op)
