@@ -603,8 +603,8 @@ FEOX_API int feox_batch_rename(struct feox_batch *batch, const void *from, size_
 /*
  * Commit. On failure nothing has changed, and *ret_failed (may be NULL, and is written only on
  * failure here) is the number of the operation, from 0, that failed, or SIZE_MAX when the failure
- * is none's own. The batch is empty afterwards either way and may be filled again. flags:
- * FEOX_NOWAIT.
+ * is none's own. The batch is empty afterwards either way and may be filled again. -E2BIG keys and
+ * metadata of renames and set_metadata are more than 512 MiB. flags: FEOX_NOWAIT.
  */
 FEOX_API int feox_batch_commit(struct feox_batch *batch, unsigned int flags, size_t *ret_failed);
 

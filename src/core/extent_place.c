@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* extent_place.c - the runs of an extent as if they were one. */
+/* extent_place.c - the runs of an extent as if they were one; what lives in all extents. */
 #include "extent_table.h"
 
 uint64_t fx_extent_place(const struct fx_extent *extent, uint64_t at, uint64_t *ret_contiguous)
@@ -17,4 +17,16 @@ uint64_t fx_extent_place(const struct fx_extent *extent, uint64_t at, uint64_t *
 	}
 	*ret_contiguous = 0;
 	return 0;
+}
+
+uint64_t fx_extent_table_live_records(const struct fx_extent_table *table)
+{
+	struct fx_extent_table *t = (struct fx_extent_table *)table;
+	struct fx_extent *extent;
+	uint32_t cursor = 0;
+	uint64_t live = 0;
+
+	while ((extent = fx_extent_table_next(t, &cursor)))
+		live += extent->live_count;
+	return live;
 }

@@ -58,6 +58,7 @@ struct fx_extent_table {
 	uint32_t next_number;
 	_Atomic uint32_t count;
 	uint64_t runs, words; /* of all extents in the table */
+	uint64_t amend_bytes; /* the same; fx_amend_list.bytes */
 	struct chunk *_Atomic chunks[CHUNKS];
 };
 
@@ -84,6 +85,7 @@ int fx_extent_table_create(struct fx_slab *slab, struct fx_epoch *epoch,
 
 static void entry_free(struct fx_extent_table *table, struct entry *entry)
 {
+	fx_amend_list_free(table->slab, &entry->extent.amended);
 	fx_slab_free(table->slab, entry, entry->bytes);
 }
 
@@ -269,19 +271,22 @@ bool fx_extent_is_live(const struct fx_extent *extent, uint32_t index)
 	return index < extent->record_count && (extent->live[index / BITS] >> index % BITS & 1);
 }
 
-int fx_extent_kill(struct fx_extent *extent, uint32_t index)
+int fx_extent_kill(struct fx_extent_table *table, struct fx_extent *extent, uint32_t index)
 {
 	if (!fx_extent_is_live(extent, index))
 		return -ENOENT;
 	extent->live[index / BITS] &= ~(UINT64_C(1) << index % BITS);
 	extent->live_count--;
+	table->amend_bytes -= extent->amended.bytes;
+	fx_amend_list_kill(&extent->amended, index, extent->record_count);
+	table->amend_bytes += extent->amended.bytes;
 	return 0;
 }
 
 int fx_extent_table_kill(struct fx_extent_table *table, struct fx_extent *extent, uint32_t index,
 			 uint64_t bytes)
 {
-	int err = fx_extent_kill(extent, index);
+	int err = fx_extent_kill(table, extent, index);
 
 	if (!err)
 		fx_shares_update(&table->shares, extent,
@@ -293,6 +298,18 @@ void fx_extent_table_weigh(struct fx_extent_table *table, struct fx_extent *exte
 			   uint64_t live_bytes)
 {
 	fx_shares_update(&table->shares, extent, live_bytes);
+}
+
+int fx_extent_amend(struct fx_extent_table *table, struct fx_extent *extent,
+		    const struct fx_amended *changes, uint32_t count)
+{
+	uint64_t before = extent->amended.bytes;
+	int err = fx_amend_list_add(table->slab, &extent->amended, changes, count,
+				    extent->record_count);
+
+	if (!err)
+		table->amend_bytes += extent->amended.bytes - before;
+	return err;
 }
 
 static void grace_over(struct fx_retired *retired, void *ctx)
@@ -310,6 +327,8 @@ void fx_extent_table_remove(struct fx_extent_table *table, struct fx_extent *ext
 	RB_REMOVE(sequences, &table->sequences, entry);
 	count_totals(table, extent, -1);
 	fx_shares_remove(&table->shares, extent);
+	table->amend_bytes -= extent->amended.bytes;
+	fx_amend_list_free(table->slab, &extent->amended);
 	entry->next_leaving = table->leaving;
 	table->leaving = entry;
 	table->leaving_count++;
@@ -421,14 +440,7 @@ void fx_extent_table_totals(const struct fx_extent_table *table, uint64_t *ret_r
 	*ret_words = table->words;
 }
 
-uint64_t fx_extent_table_live_records(const struct fx_extent_table *table)
+uint64_t fx_extent_table_amend_bytes(const struct fx_extent_table *table)
 {
-	struct fx_extent_table *t = (struct fx_extent_table *)table;
-	struct fx_extent *extent;
-	uint32_t cursor = 0;
-	uint64_t live = 0;
-
-	while ((extent = fx_extent_table_next(t, &cursor)))
-		live += extent->live_count;
-	return live;
+	return table->amend_bytes;
 }

@@ -12,6 +12,7 @@
 #ifndef FX_EXTENT_TABLE_H
 #define FX_EXTENT_TABLE_H
 
+#include "amended.h"
 #include "epoch.h"
 #include "live_share.h"
 #include "slab.h"
@@ -36,8 +37,9 @@ struct fx_extent {
 	uint32_t live_count;
 	uint32_t run_count;
 	_Atomic uint32_t pins;
-	uint8_t share;	/* live_share.h */
-	uint64_t *live; /* bitmap of record_count bits, host order words */
+	uint8_t share;		      /* live_share.h */
+	uint64_t *live;		      /* bitmap of record_count bits, host order words */
+	struct fx_amend_list amended; /* the flusher's; change it through this table only */
 	struct fx_run runs[];
 };
 
@@ -71,15 +73,20 @@ struct fx_extent *fx_extent_table_get(struct fx_extent_table *table, uint32_t nu
 struct fx_extent *fx_extent_table_by_sequence(struct fx_extent_table *table, uint64_t sequence);
 
 /*
- * Record index is dead. -ENOENT: it was not alive (a corrupt journal, or a bug). Recovery, which
- * does not know its size, calls the first, and fx_extent_table_weigh() with what is left later.
+ * Record index is dead, and its amendment with it. -ENOENT: it was not alive (a corrupt journal, or
+ * a bug). The records that the extent's amendments lead to are still there. Recovery, which does
+ * not know its size, calls the first, and fx_extent_table_weigh() with what is left later.
  */
-int fx_extent_kill(struct fx_extent *extent, uint32_t index);
+int fx_extent_kill(struct fx_extent_table *table, struct fx_extent *extent, uint32_t index);
 int fx_extent_table_kill(struct fx_extent_table *table, struct fx_extent *extent, uint32_t index,
 			 uint64_t bytes);
 void fx_extent_table_weigh(struct fx_extent_table *table, struct fx_extent *extent,
 			   uint64_t live_bytes);
 bool fx_extent_is_live(const struct fx_extent *extent, uint32_t index);
+
+/* Amend count live records, in order of index. -ENOMEM. The flusher. */
+int fx_extent_amend(struct fx_extent_table *table, struct fx_extent *extent,
+		    const struct fx_amended *changes, uint32_t count);
 
 /* Take an extent out of the table. Its runs stay taken until fx_extent_table_reap() gives it. */
 void fx_extent_table_remove(struct fx_extent_table *table, struct fx_extent *extent);
@@ -111,6 +118,8 @@ uint32_t fx_extent_table_count(const struct fx_extent_table *table);
 /* Runs and bitmap words of all extents together: what a checkpoint has to write. The flusher. */
 void fx_extent_table_totals(const struct fx_extent_table *table, uint64_t *ret_runs,
 			    uint64_t *ret_words);
+/* Bytes that the amendments of all extents take in a checkpoint at most. The flusher. */
+uint64_t fx_extent_table_amend_bytes(const struct fx_extent_table *table);
 uint64_t fx_extent_table_live_records(const struct fx_extent_table *table);
 
 /*

@@ -10,6 +10,9 @@ enum fx_op_kind { FX_OP_PUT, FX_OP_DELETE, FX_OP_METADATA, FX_OP_RENAME, FX_OP_C
 /* In fx_op.flags: what has expired meanwhile is not there, and that is no failure (rename_prefix).
  */
 #define FX_OP_OPTIONAL (1u << 16)
+/* A rename whose two keys differ in their beginnings, strip and prefix_size bytes; all of these in
+ * a batch give one version. */
+#define FX_OP_PREFIX (1u << 17)
 
 /* What a commit has made of a key: set while it is decided, for event.c. */
 enum fx_key_outcome { FX_KEY_SAME, FX_KEY_SET, FX_KEY_GONE };
@@ -24,6 +27,7 @@ struct fx_op {
 	unsigned int flags;
 	uint64_t if_version, set_version, expiry_ns;
 	size_t key_size, target_size, metadata_size, value_size;
+	uint16_t strip, prefix_size;  /* FX_OP_PREFIX */
 	struct fx_value *large;	      /* the value when it is not inline */
 	uint8_t *bytes;		      /* key, target, metadata, inline value; malloc(3)ed */
 	struct fx_outcome outcome[2]; /* of key and target */

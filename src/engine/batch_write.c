@@ -3,23 +3,26 @@
  * batch_write.c - how one cut becomes durable.
  *
  *   sort out    a record that another one of the same cut replaced is never written (coalescing)
+ *   pack        the new records go into extents on free space (I1), but for those whose value is
+ *               on disk: they stay at their basis' place (amend.c)
  *   kill        what the others replaced dies where it is now: the first durable record on the
- *               prev chain
+ *               prev chain, unless another record stays there
  *   move        what compaction takes out of extents that are mostly dead dies there too, and is
- *               packed with the rest (compact.h)
- *   pack        the new records go into extents on free space (I1)
- *   commit      one journal record names the new extents, the dead records and the extents that
- *               are gone; extents and record are written together, then one fdatasync (I4). If the
+ *               packed with the rest, amendments included (compact.h)
+ *   commit      one journal record names the new extents, the dead records, the extents that are
+ *               gone and the amendments; extents and record are written together, then one
+ *               fdatasync (I4). If the
  *               crash comes before its end, the record is not valid unless its extents are (I2).
  *               Where the journal has no room for it or cannot be written, a checkpoint stands in.
  *               An extent that cannot be written goes elsewhere, and the record is written again
  *   settle      records are DURABLE; prev chains are retired; tombstones leave their slots
+ * (settle.c)
  *
  * Everything a cut holds is in one commit record: batches are all or nothing (I9).
  */
 #include "batch_write.h"
 
-#include "commit.h"
+#include "amend.h"
 #include "compact.h"
 #include "dying.h"
 #include "pack.h"
@@ -38,6 +41,7 @@ struct cut {
 	struct fx_dying dying;
 	struct fx_write_queue writes;
 	struct fx_pack pack;
+	struct fx_amend amend;
 	struct fx_journal_header header;
 };
 
@@ -63,8 +67,7 @@ static void sort_out(struct cut *cut, struct fx_pending *list)
 		cut->count++;
 		cut->bytes += fx_queue_cost(r);
 		cut->changed_bytes += fx_queue_cost(r) - sizeof(*r);
-		if (!(r->flags & FX_RECORD_TOMBSTONE))
-			cut->disk += fx_disk_cost(r->key_size, r->metadata_size, r->value_size);
+		cut->disk += fx_disk_cost_of(r);
 		if (!fx_record_is(r, FX_SUPERSEDED)) {
 			list->next = cut->changes;
 			cut->changes = list;
@@ -90,16 +93,36 @@ static int collect_dead(struct cut *cut)
 	return 0;
 }
 
+static int write_or_amend(struct cut *cut, struct fx_pending *change)
+{
+	const struct fx_pack_item item = {.record = change->record, .location = &change->location};
+	int err;
+
+	if (change->record->flags & FX_RECORD_TOMBSTONE)
+		return 0;
+	err = fx_amend_take(&cut->amend, change);
+	if (err)
+		return err < 0 ? err : 0;
+	/* What is not on disk is in memory (A4). */
+	return fx_record_is_cold(change->record) ? -EUCLEAN : fx_pack_add(&cut->pack, &item);
+}
+
+/* What is amended stays alive. */
+static int kill_dead(struct cut *cut)
+{
+	int err;
+
+	fx_amend_sort(&cut->amend);
+	err = fx_dying_spare(&cut->dying, &cut->amend);
+	return err ? err : fx_dying_kill(&cut->dying);
+}
+
 static int pack_records(struct cut *cut)
 {
 	int err = 0;
 
-	for (struct fx_pending *p = cut->changes; p && !err; p = p->next) {
-		const struct fx_pack_item item = {.record = p->record, .location = &p->location};
-
-		if (!(p->record->flags & FX_RECORD_TOMBSTONE))
-			err = fx_pack_add(&cut->pack, &item);
-	}
+	for (struct fx_pending *p = cut->changes; p && !err; p = p->next)
+		err = write_or_amend(cut, p);
 	return err ? err : fx_pack_end(&cut->pack);
 }
 
@@ -129,7 +152,7 @@ static int move_records(struct cut *cut)
 
 static size_t record_capacity(const struct cut *cut)
 {
-	size_t size = FX_JOURNAL_HEADER + FX_SECTION_HEADER + 8 + 8;
+	size_t size = FX_JOURNAL_HEADER + FX_SECTION_HEADER + 8 + 8 + fx_amend_size(&cut->amend);
 
 	for (uint32_t i = 0; i < cut->pack.extent_count; i++)
 		size += fx_journal_extent_size(cut->pack.extents[i]->run_count, 0, false);
@@ -162,6 +185,8 @@ static int write_commit(struct cut *cut)
 	fx_journal_begin(&w, buffer, capacity);
 	put_extents(cut, &w);
 	err = fx_dying_put(&cut->dying, &w);
+	if (!err)
+		fx_amend_put(&cut->amend, &w);
 	cut->header = (struct fx_journal_header){.type = FX_JOURNAL_COMMIT};
 	fx_ceilings_set(store, &cut->header);
 	if (!err)
@@ -174,61 +199,11 @@ static int write_commit(struct cut *cut)
 /* ---- Settling ----------------------------------------------------------------------------------
  */
 
-/* Settling cannot fail: it waits for the little memory that retiring takes. */
-static void prepare(struct feox_store *store)
-{
-	unsigned int turns = 0;
-
-	while (fx_epoch_prepare(store->epoch, 1))
-		fx_backoff(&turns);
-}
-
-/* What a record that is durable now has replaced: back to one that was durable before. */
-static void retire_chain(struct feox_store *store, struct fx_record *record)
-{
-	while (record) {
-		struct fx_record *prev = NULL;
-
-		if (!fx_record_is(record, FX_DURABLE)) {
-			prev = fx_pending_of(record)->prev;
-			fx_pending_free(store->slab, record);
-		}
-		prepare(store);
-		fx_record_retire(store, record);
-		record = prev;
-	}
-}
-
-static void settle_change(struct feox_store *store, struct fx_pending *change)
-{
-	struct fx_record *record = change->record;
-	bool tombstone = record->flags & FX_RECORD_TOMBSTONE;
-	uint8_t before;
-
-	retire_chain(store, change->prev);
-	prepare(store); /* for the tombstone */
-	atomic_store_explicit(&record->place, change->location, memory_order_relaxed);
-	/*
-	 * Release: who sees DURABLE sees the place. A tombstone may be gone from here on, unless
-	 * its deleter has been there before: then finishing it is up to us.
-	 */
-	before = atomic_fetch_or_explicit(&record->state, FX_DURABLE, memory_order_acq_rel);
-	if (tombstone && (before & FX_UNLINKED))
-		fx_tombstone_finish(store, record);
-	fx_slab_free(store->slab, change, sizeof(*change));
-}
-
 static void settle(struct cut *cut)
 {
 	struct feox_store *store = cut->store;
-	struct fx_pending *change = cut->changes;
 
-	while (change) {
-		struct fx_pending *next = change->next;
-
-		settle_change(store, change);
-		change = next;
-	}
+	fx_changes_settle(store, cut->changes);
 	if (cut->moving)
 		fx_compact_settle(cut->moving);
 	fx_dying_settle(&cut->dying);
@@ -310,11 +285,13 @@ static int write_all(struct cut *cut)
 	if (!err)
 		err = pack_records(cut);
 	if (!err)
-		err = fx_dying_kill(&cut->dying);
+		err = kill_dead(cut);
+	if (!err)
+		err = fx_amend_apply(&cut->amend);
 	if (!err && cut->moving)
 		err = move_records(cut);
-	if (!err &&
-	    (cut->pack.extent_count || cut->dying.count || fx_ceilings_are_short(cut->store))) {
+	if (!err && (cut->pack.extent_count || cut->dying.count || cut->amend.count ||
+		     fx_ceilings_are_short(cut->store))) {
 		err = commit(cut);
 		if (!err)
 			atomic_fetch_add_explicit(&cut->store->io.commits, 1, memory_order_relaxed);
@@ -334,11 +311,13 @@ int fx_batch_write(struct feox_store *store, struct fx_pending *list, struct fx_
 
 	sort_out(&cut, list);
 	fx_pack_begin(&cut.pack, store, &cut.writes, store->next_sequence);
+	fx_amend_begin(&cut.amend, store);
 	err = write_all(&cut);
 	store->next_sequence = cut.pack.next_sequence;
 	if (!err)
 		settle(&cut);
 	fx_pack_free(&cut.pack);
 	fx_dying_free(&cut.dying);
+	fx_amend_free(&cut.amend);
 	return err;
 }

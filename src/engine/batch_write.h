@@ -15,6 +15,12 @@ struct fx_compaction;
  */
 int fx_batch_write(struct feox_store *store, struct fx_pending *cut, struct fx_compaction *moving);
 
+/*
+ * The changes of a cut have been made durable: readers find their records where they are, what they
+ * replaced is retired, and the changes are no more. Nothing in it fails. settle.c
+ */
+void fx_changes_settle(struct feox_store *store, struct fx_pending *changes);
+
 /* Recompute store->disk_free: free blocks less what deletes, checkpoints and links need. */
 void fx_disk_free_update(struct feox_store *store);
 

@@ -435,6 +435,7 @@ FEOX_API int feox_check(const struct feox_check_options *options,
 	}
 	if (check.store)
 		fx_store_free(check.store);
+	fx_found_free(check.recovery.found);
 	free(check.dropped);
 	free(check.dead);
 	return err;

@@ -18,11 +18,11 @@ static int drop_overlapping(struct fx_check *check, struct fx_extent *extent, ui
 	return fx_check_drop(check, extent);
 }
 
-static void kill_all(struct fx_extent *extent)
+static void kill_all(struct fx_extent_table *extents, struct fx_extent *extent)
 {
 	for (uint32_t i = 0; i < extent->record_count; i++)
 		if (fx_extent_is_live(extent, i))
-			fx_extent_kill(extent, i);
+			fx_extent_kill(extents, extent, i);
 }
 
 /* What does not stay is dead; an extent without a live record is not in the new chain. */
@@ -36,11 +36,11 @@ static int give_up(struct fx_check *check)
 	for (size_t i = 0; i < check->dead_count && !err; i++) {
 		extent = fx_extent_table_get(extents, check->dead[i].extent);
 		if (extent) /* already dead: it has been found damaged twice */
-			(void)fx_extent_kill(extent, check->dead[i].index);
+			(void)fx_extent_kill(extents, extent, check->dead[i].index);
 	}
 	while (!err && (extent = fx_extent_table_next(extents, &cursor)))
 		if (fx_check_is_dropped(check, extent->number))
-			kill_all(extent);
+			kill_all(extents, extent);
 	return err;
 }
 
@@ -119,7 +119,8 @@ int fx_check_mend(struct fx_check *check)
 	if (result->losses)
 		err = give_up(check);
 	if (!err) {
-		fx_recover_ceilings(check->store, &check->recovery);
+		fx_ceilings_restore(check->store, check->recovery.version_ceiling,
+				    check->recovery.id_ceiling);
 		err = write_chain(check);
 	}
 	if (err)

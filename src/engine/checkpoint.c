@@ -3,8 +3,8 @@
  * checkpoint.c - a new chain, and the room that is kept for it.
  *
  * A new chain is written beside the old one, beginning with a checkpoint: parts with the state of
- * all extents, then an end record. It becomes the store's when a superblock that names it is
- * durable; only after both copies are, the old chain's blocks are freed (I10).
+ * all extents and with all amendments, then an end record. It becomes the store's when a superblock
+ * that names it is durable; only after both copies are, the old chain's blocks are freed (I10).
  *
  *  - Generations are never used twice, also not by a chain that was begun and then given up or cut
  *    short by a crash: the low half counts, the high half is random. Else records that such a chain
@@ -15,7 +15,7 @@
  *    store is opened, its last owner's spare is free. Spare and chain change places, so that a
  *    store that was not fragmented once has it for ever.
  */
-#include "journal_chain.h"
+#include "amend.h"
 
 #include "bytes.h"
 #include "compact.h"
@@ -132,6 +132,8 @@ static int write_checkpoint(struct feox_store *store, struct fx_chain *chain,
 	while (extent && !err)
 		err = write_part(store, chain, &writes, &extent, &cursor);
 	if (!err)
+		err = fx_amend_checkpoint(store, chain, &writes);
+	if (!err)
 		err = write_end(store, chain, &writes, header);
 	end = fx_write_finish(&writes);
 	if (!err)
@@ -161,13 +163,15 @@ static uint64_t blocks_needed(struct feox_store *store)
 {
 	uint64_t bytes = fx_extent_table_count(store->extents) *
 			 (uint64_t)fx_journal_extent_size(0, 0, true);
+	uint64_t amended = fx_extent_table_amend_bytes(store->extents);
 	uint64_t runs, words;
 
 	fx_extent_table_totals(store->extents, &runs, &words);
 	bytes += runs * sizeof(struct fx_journal_run) + words * 8;
-	/* A part is at least half full, or has one large extent; two blocks for header and
-	 * rounding. */
-	return bytes / FX_BLOCK + 2 * (2 * bytes / PART_BYTES + 1) + 2;
+	bytes += amended;
+	/* A part is at least half full, or has one large entry, but for the last one of each kind;
+	 * two blocks for header and rounding. */
+	return bytes / FX_BLOCK + 2 * (2 * bytes / PART_BYTES + (amended ? 3 : 1)) + 2;
 }
 
 uint64_t fx_chain_hidden_blocks(struct feox_store *store)

@@ -63,7 +63,13 @@ void fx_record_free(void *record, void *ctx)
 
 void fx_record_retire(struct feox_store *store, struct fx_record *record)
 {
-	fx_epoch_retire_plain(store->epoch, record, fx_queue_cost(record));
+	const struct fx_value *value = fx_record_value(record);
+	size_t bytes = fx_record_own_bytes(record);
+
+	/* A value that others have too stays. */
+	if (value && atomic_load_explicit(&value->refs, memory_order_relaxed) == 1)
+		bytes += value->size;
+	fx_epoch_retire_plain(store->epoch, record, bytes);
 }
 
 static struct fx_record *find_visible(struct feox_store *store, uint64_t hash, const void *key,
@@ -165,7 +171,7 @@ static int replace(struct feox_store *store, struct fx_change *c, fx_slot *slot,
 	if (err)
 		return err;
 	c->need = (struct fx_grant){0};
-	fx_grant_add(&c->need, record);
+	fx_grant_add(store, &c->need, record);
 	err = fx_grant_acquire(store, &c->held, &c->need, true, c->flags & FEOX_RESERVED);
 	if (err) {
 		fx_record_drop(store, record);

@@ -116,11 +116,17 @@ int fx_version_of_change(struct feox_store *store, uint64_t hash, const struct f
 /* -EINVAL when options ask for a version that no caller may set. */
 int fx_version_check(unsigned int flags, uint64_t set_version);
 
+/*
+ * A version for several keys, of which nobody else can change one now: above all that any of them
+ * has had. shards: bit n stands for keys whose hash is n modulo FX_VERSION_SHARDS; hash: of one.
+ */
+uint64_t fx_version_for_all(struct feox_store *store, uint64_t shards, uint64_t hash);
+
 /* Room for need, counting what is held already; -EAGAIN when it would wait and must not. */
 int fx_grant_acquire(struct feox_store *store, struct fx_grant *held, const struct fx_grant *need,
 		     bool nowait, bool reserved);
 void fx_grant_release(struct feox_store *store, struct fx_grant *grant);
-void fx_grant_add(struct fx_grant *grant, const struct fx_record *record);
+void fx_grant_add(struct feox_store *store, struct fx_grant *grant, const struct fx_record *record);
 
 /*
  * The record of a word that readers see: live ones, and of an intent what its batch says. Expired

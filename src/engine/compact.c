@@ -19,8 +19,9 @@
  *     and settle no other batch is written, so a record that was at its place in find is there, and
  *     is still in memory, in settle. A writer who replaces it meanwhile has it as prev, and the
  *     batch that makes that durable kills it at its place as it is then.
- *  M2 What is moved is written from the record in memory (key, version, expiry, metadata) and, for
- *     the value, from the verified bytes of the victim: nothing becomes resident.
+ *  M2 What is moved is written from the record in memory (key, version, expiry, metadata: its
+ *     amendments end with that) and, for the value, from the verified bytes of the victim: nothing
+ *     becomes resident. A record that the batch amends is not durable yet, so it is not moved.
  *  M3 A reader that loaded the old place is in a section, or has pinned the victim: its blocks are
  *     not reused before both are over (extent_table.c).
  *  M4 A move takes no block that was promised to a writer: what it may take beyond the reserve is
@@ -352,6 +353,18 @@ static bool find_group(struct fx_compaction *c, struct group *g)
 	return more;
 }
 
+/* A renamed record is found by the key that it has now. */
+static void use_amended_key(const struct fx_extent *extent, uint32_t index,
+			    struct fx_extent_entry *entry)
+{
+	const struct fx_amended *amended = fx_amend_list_find(&extent->amended, index);
+
+	if (!amended)
+		return;
+	entry->key = fx_record_key(amended->record);
+	entry->key_size = amended->record->key_size;
+}
+
 static bool find_in_victim(struct fx_compaction *c, const struct fx_victim *victim)
 {
 	const struct fx_extent *extent = victim->extent;
@@ -370,6 +383,7 @@ static bool find_in_victim(struct fx_compaction *c, const struct fx_victim *vict
 		if (n < 0 || value_at > extent->bytes ||
 		    fx_value_area_size(entry.value_size) > extent->bytes - value_at)
 			return true; /* its checksum was right: somebody wrote that */
+		use_amended_key(extent, i, &entry);
 		if (fx_extent_is_live(extent, i))
 			g.candidates[g.count++] =
 				(struct candidate){.key = entry.key,

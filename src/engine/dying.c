@@ -50,6 +50,21 @@ static int add_freed(struct fx_dying *dying, struct fx_extent *extent)
 	return 0;
 }
 
+int fx_dying_spare(struct fx_dying *dying, const struct fx_amend *amend)
+{
+	size_t kept = 0, cursor = 0;
+
+	if (dying->count)
+		qsort(dying->records, dying->count, sizeof(*dying->records), compare);
+	for (size_t i = 0; i < dying->count; i++)
+		if (!fx_amend_has(amend, &cursor, dying->records[i].location))
+			dying->records[kept++] = dying->records[i];
+	if (dying->count - kept != amend->count)
+		return -EUCLEAN;
+	dying->count = kept;
+	return 0;
+}
+
 int fx_dying_kill(struct fx_dying *dying)
 {
 	struct fx_extent_table *table = dying->store->extents;

@@ -6,8 +6,7 @@
 #ifndef FX_DYING_H
 #define FX_DYING_H
 
-#include "journal.h"
-#include "store.h"
+#include "amend.h"
 
 /* A record that is alive in an extent until the batch is durable, and its bytes there. */
 struct fx_dying_record {
@@ -25,6 +24,12 @@ struct fx_dying {
 
 /* Note that record, which is at location, dies. -ENOMEM. */
 int fx_dying_add(struct fx_dying *dying, fx_location location, const struct fx_record *record);
+
+/*
+ * Those that amend, which is sorted, keeps at their places do not die. -EUCLEAN: one of them was
+ * not going to: a bug (A2).
+ */
+int fx_dying_spare(struct fx_dying *dying, const struct fx_amend *amend);
 
 /*
  * Take what was added since the last call out of its extents. -EUCLEAN: something was not alive, a

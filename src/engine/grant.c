@@ -36,15 +36,35 @@ uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor
 }
 
 /* Those to come are above version; before it is published, so that a commit record knows it. */
-static void version_lift(struct feox_store *store, uint64_t hash, uint64_t version)
+static void version_lift(_Atomic uint64_t *shard, uint64_t version)
 {
-	_Atomic uint64_t *shard = &store->version_shards[hash % FX_VERSION_SHARDS];
 	uint64_t last = atomic_load_explicit(shard, memory_order_relaxed);
 
 	while (last < version &&
 	       !atomic_compare_exchange_weak_explicit(shard, &last, version, memory_order_relaxed,
 						      memory_order_relaxed))
 		;
+}
+
+static_assert(FX_VERSION_SHARDS <= 64, "a bit for each shard of versions");
+
+uint64_t fx_version_for_all(struct feox_store *store, uint64_t shards, uint64_t hash)
+{
+	uint64_t version = 0;
+
+	/* Whatever a key has had is not above its shard's latest. */
+	for (unsigned int i = 0; i < FX_VERSION_SHARDS; i++) {
+		uint64_t last =
+			atomic_load_explicit(&store->version_shards[i], memory_order_relaxed);
+
+		if ((shards >> i & 1) && last > version)
+			version = last;
+	}
+	version = fx_version_next(store, hash, version);
+	for (unsigned int i = 0; i < FX_VERSION_SHARDS; i++)
+		if (shards >> i & 1)
+			version_lift(&store->version_shards[i], version);
+	return version;
 }
 
 int fx_version_check(unsigned int flags, uint64_t set_version)
@@ -65,7 +85,7 @@ int fx_version_of_change(struct feox_store *store, uint64_t hash, const struct f
 	}
 	if (set_version <= floor)
 		return -ESTALE;
-	version_lift(store, hash, set_version);
+	version_lift(&store->version_shards[hash % FX_VERSION_SHARDS], set_version);
 	*ret_version = set_version;
 	return 0;
 }
@@ -73,13 +93,13 @@ int fx_version_of_change(struct feox_store *store, uint64_t hash, const struct f
 /* ---- Room --------------------------------------------------------------------------------------
  */
 
-void fx_grant_add(struct fx_grant *grant, const struct fx_record *record)
+void fx_grant_add(struct feox_store *store, struct fx_grant *grant, const struct fx_record *record)
 {
+	if (!store->persistent)
+		return;
 	grant->records++;
 	grant->bytes += fx_queue_cost(record);
-	if (!(record->flags & FX_RECORD_TOMBSTONE))
-		grant->disk +=
-			fx_disk_cost(record->key_size, record->metadata_size, record->value_size);
+	grant->disk += fx_disk_cost_of(record);
 }
 
 void fx_grant_release(struct feox_store *store, struct fx_grant *grant)

@@ -46,7 +46,8 @@ struct run {
 	struct entry *entries;
 	size_t count, placed;
 	bool nowait;
-	bool again; /* a key has expired before the decision */
+	bool again;		 /* a key has expired before the decision */
+	uint64_t prefix_version; /* of all FX_OP_PREFIX, 0: not drawn yet */
 	struct fx_grant held;
 	size_t failed; /* operation, SIZE_MAX: none's own */
 	const struct fx_op *ops;
@@ -62,6 +63,12 @@ int fx_intent_place(struct run *run, struct entry *entry);
  * is. transaction_build.c
  */
 int fx_run_build(struct run *run, struct fx_grant *need);
+
+/*
+ * Say what the keys of a renamed prefix take on disk: little, where their values share extents.
+ * -ENOMEM. transaction_price.c
+ */
+int fx_run_price(struct run *run);
 
 /* Replace entry's intent by its word, unless somebody did it for us. What the slot holds then. */
 fx_word fx_intent_settle(struct feox_store *store, const struct entry *entry);

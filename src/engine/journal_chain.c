@@ -139,6 +139,14 @@ void fx_ceilings_publish(struct feox_store *store, const struct fx_journal_heade
 	atomic_store_explicit(&store->id_ceiling, header->id_ceiling, memory_order_release);
 }
 
+void fx_ceilings_restore(struct feox_store *store, uint64_t version, uint64_t id)
+{
+	for (unsigned int i = 0; i < FX_VERSION_SHARDS; i++)
+		if (atomic_load(&store->version_shards[i]) < version)
+			atomic_store(&store->version_shards[i], version);
+	atomic_store(&store->id_next, id + 1);
+}
+
 /* ---- Appending ---------------------------------------------------------------------------------
  */
 

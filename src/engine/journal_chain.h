@@ -90,6 +90,9 @@ void fx_store_identify(const struct feox_store *store, struct feox_identity *ret
 void fx_ceilings_set(struct feox_store *store, struct fx_journal_header *header);
 void fx_ceilings_publish(struct feox_store *store, const struct fx_journal_header *header);
 
+/* After recovery: nothing up to these is given out again (I8). */
+void fx_ceilings_restore(struct feox_store *store, uint64_t version, uint64_t id);
+
 /* So much of them is used up that they have to be raised, also when nothing else is to be written.
  */
 bool fx_ceilings_are_short(struct feox_store *store);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load.c - the directories of all extents become the indexes: each live record is put into the hash
- * index, cold; its key goes into the ordered index at the end, in order and in bulk.
+ * load.c - the directories of all extents become the indexes: each live record, as the journal
+ * amends it, is put into the hash index, cold; its key goes into the ordered index at the end, in
+ * order and in bulk.
  */
 #include "recovery.h"
 
@@ -25,6 +26,12 @@ struct arrival {
 	uint32_t index;
 };
 
+/* An amended record: an item, which may turn out to be a twin. */
+struct change {
+	struct fx_amended amended; /* but for its record */
+	uint64_t item;
+};
+
 struct load {
 	struct feox_store *store;
 	struct fx_recovery *recovery;
@@ -35,6 +42,9 @@ struct load {
 	uint64_t arrived, inserted; /* of the extent being loaded */
 	uint8_t *bytes;		    /* a directory */
 	size_t capacity;
+	struct change *changes; /* of the extent being loaded */
+	size_t change_count, change_capacity;
+	uint8_t key[FEOX_KEY_MAX]; /* an amended one */
 };
 
 /* Who checks the store is told, and may say that it goes on; else recovery ends here. */
@@ -141,6 +151,49 @@ static int add_record(struct load *load, const struct fx_extent *extent, uint32_
 	return 0;
 }
 
+/* The record of a live directory entry, amended. */
+static int load_entry(struct load *load, const struct fx_extent *extent, uint32_t index,
+		      struct fx_extent_entry *entry, uint64_t value_at)
+{
+	struct change change = {.item = load->count};
+	int amended = fx_found_apply(load->recovery->found, extent, index, entry, load->key,
+				     &change.amended);
+
+	if (amended < 0)
+		return damaged(load, extent, "an amended key that cannot be");
+	if (amended && load->change_count == load->change_capacity) {
+		size_t capacity = load->change_capacity ? 2 * load->change_capacity : 1024;
+		struct change *changes = realloc(load->changes, capacity * sizeof(*changes));
+
+		if (!changes)
+			return -ENOMEM;
+		load->changes = changes;
+		load->change_capacity = capacity;
+	}
+	if (amended)
+		load->changes[load->change_count++] = change;
+	return add_record(load, extent, index, entry, value_at);
+}
+
+/* All records of the extent are in the index, or were given up: its list of the amended ones. */
+static int amend_extent(struct load *load, struct fx_extent *extent)
+{
+	FX_AUTO_FREE struct fx_amended *list = NULL;
+	uint32_t count = 0;
+
+	if (!load->change_count)
+		return 0;
+	list = malloc(load->change_count * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < load->change_count; i++) {
+		list[count] = load->changes[i].amended;
+		list[count].record = load->items[load->changes[i].item].record;
+		count += list[count].record != NULL;
+	}
+	return fx_extent_amend(load->store->extents, extent, list, count);
+}
+
 static int load_directory(struct load *load, struct fx_extent *extent, const uint8_t *directory,
 			  uint32_t size)
 {
@@ -158,12 +211,12 @@ static int load_directory(struct load *load, struct fx_extent *extent, const uin
 		    fx_value_area_size(entry.value_size) > extent->bytes - value_at)
 			return damaged(load, extent, "a directory entry that makes no sense");
 		if (fx_extent_is_live(extent, i))
-			err = add_record(load, extent, i, &entry, value_at);
+			err = load_entry(load, extent, i, &entry, value_at);
 		if (err)
 			return err;
 		room = fx_align_up(fx_value_area_size(entry.value_size), FX_VALUE_ALIGN);
 		if (fx_extent_is_live(extent, i))
-			live_bytes += (uint64_t)n + room;
+			live_bytes += fx_extent_entry_size(&entry) + room;
 		at += (uint32_t)n;
 		value_at += room;
 		if (value_at > extent->bytes)
@@ -209,6 +262,7 @@ static int load_extent(struct load *load, struct fx_extent *extent)
 	const char *why;
 	int err;
 
+	load->change_count = 0;
 	if (!bytes)
 		return -ENOMEM;
 	err = fx_extent_read(store, extent, 0, bytes, size);
@@ -223,7 +277,8 @@ static int load_extent(struct load *load, struct fx_extent *extent)
 	    fx_extent_directory_verify(bytes, bytes + FX_EXTENT_HEADER, header.directory_bytes))
 		return damaged(load, extent, "a directory with a bad checksum");
 	err = load_directory(load, extent, bytes + FX_EXTENT_HEADER, header.directory_bytes);
-	return insert_rest(load, extent, err);
+	err = insert_rest(load, extent, err);
+	return err ? err : amend_extent(load, extent);
 }
 
 static const void *next_key(void *ctx, size_t *ret_size, bool *ret_check)
@@ -282,6 +337,7 @@ int fx_load_records(struct feox_store *store, struct fx_recovery *recovery)
 	err = load.items ? load_all(&load) : -ENOMEM;
 	free(load.items);
 	free(load.bytes);
+	free(load.changes);
 	store->io.recovered_keys = load.count;
 	if (recovery->progress)
 		recovery->progress(recovery->progress_ctx, 2 * load.total, 2 * load.total);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue.h"
 
+#include "amended.h"
+
 #include <errno.h>
 #include <sched.h>
 
@@ -180,13 +182,24 @@ int fx_pending_new(struct fx_slab *slab, struct fx_record *record)
 
 	if (!pending)
 		return -ENOMEM;
-	*pending = (struct fx_pending){.record = record};
-	atomic_store_explicit(&record->place, (uint64_t)(uintptr_t)pending, memory_order_relaxed);
+	*pending = (struct fx_pending){.record = record, .strip = FX_STRIP_ALL};
+	atomic_store_explicit(&record->place, (uint64_t)(uintptr_t)pending | FX_PLACE_PENDING,
+			      memory_order_relaxed);
 	return 0;
+}
+
+void fx_pending_base(struct fx_record *record, struct fx_record *basis)
+{
+	fx_record_ref(basis);
+	fx_pending_of(record)->basis = basis;
 }
 
 void fx_pending_free(struct fx_slab *slab, struct fx_record *record)
 {
-	fx_slab_free(slab, fx_pending_of(record), sizeof(struct fx_pending));
+	struct fx_pending *pending = fx_pending_of(record);
+
 	atomic_store_explicit(&record->place, 0, memory_order_relaxed);
+	if (pending->basis)
+		fx_record_unref(slab, pending->basis);
+	fx_slab_free(slab, pending, sizeof(*pending));
 }

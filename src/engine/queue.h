@@ -33,13 +33,34 @@
 #define FX_QUEUE_WAKE_RECORDS 1024u		    /* a flush starts early at these */
 #define FX_QUEUE_WAKE_BYTES   ((uint64_t)16 << 20)
 
-/* A change that is not durable. Its writer's until it is pushed, then the flusher's. */
+/*
+ * A change that is not durable. Its writer's until it is pushed, then the flusher's; but basis is
+ * constant, and what readers follow to a value that is on disk only.
+ */
 struct fx_pending {
-	struct fx_pending *next;
+	union {
+		struct {
+			struct fx_pending *next;
+			struct fx_record *prev; /* what record replaced, or NULL; kept until record
+						 * is durable */
+		};
+		struct fx_retired retired;
+	};
 	struct fx_record *record;
-	struct fx_record *prev; /* what record replaced, or NULL; kept until record is durable */
-	fx_location location;	/* where record has been written to */
+	fx_location location; /* where record has been written to, or is already */
+	/*
+	 * Whose value record has, unchanged; NULL: it has one of its own. With a reference. Of the
+	 * same key, or another one that ends in the same batch. Where the basis is on disk already,
+	 * record becomes an amendment.
+	 */
+	struct fx_record *basis;
+	/* Its key is that of basis, strip bytes of the beginning replaced by prefix_size others. */
+	uint16_t strip, prefix_size; /* strip FX_STRIP_ALL: not told so */
+	uint32_t disk; /* bytes granted on disk, where it shares them; 0: what it takes alone */
 };
+
+/* In a record's place: it leads to its pending, and not to where it is on disk. */
+#define FX_PLACE_PENDING (UINT64_C(1) << 63)
 
 struct fx_queue_shard {
 	_Atomic uint64_t writers[2]; /* inside a window, by epoch parity */
@@ -105,20 +126,43 @@ struct fx_pending *fx_queue_cut(struct fx_queue *queue);
 /* Give a record that nobody has seen yet its pending. -ENOMEM. */
 int fx_pending_new(struct fx_slab *slab, struct fx_record *record);
 
-/* Free the pending of a record, which may have none: never published, or now durable. */
+/* Free the pending of a record that nobody can find: it was never published, or all ends. */
 void fx_pending_free(struct fx_slab *slab, struct fx_record *record);
+
+/* Set the basis of a record that nobody has seen yet; a reference is taken. */
+void fx_pending_base(struct fx_record *record, struct fx_record *basis);
 
 /* The pending of a record that is not durable; NULL in a memory-only store. */
 static inline struct fx_pending *fx_pending_of(const struct fx_record *r)
 {
-	return (struct fx_pending *)(uintptr_t)atomic_load_explicit(&r->place,
-								    memory_order_relaxed);
+	return (struct fx_pending *)(uintptr_t)(atomic_load_explicit(&r->place,
+								     memory_order_relaxed) &
+						~FX_PLACE_PENDING);
 }
 
-/* Bytes a record counts for in the queue (its memory). */
+/*
+ * Where the value of a cold record is: at its place or, until it is durable, at that of the record
+ * whose value it has. 0: nowhere. Inside an epoch section.
+ */
+static inline fx_location fx_value_location(const struct fx_record *r)
+{
+	/* Acquire: pairs with the flusher's release: what a location names is in the table, and a
+	 * pending, once its record has been made durable, is not reached any more. */
+	uint64_t place = atomic_load_explicit(&r->place, memory_order_acquire);
+
+	while (place & FX_PLACE_PENDING) {
+		r = ((struct fx_pending *)(uintptr_t)(place & ~FX_PLACE_PENDING))->basis;
+		place = r ? atomic_load_explicit(&r->place, memory_order_acquire) : 0;
+	}
+	return place;
+}
+
+/* Bytes a record counts for in the queue: its memory, but for a value that others have too. */
 static inline uint64_t fx_queue_cost(const struct fx_record *r)
 {
-	return sizeof(*r) + r->key_size + r->metadata_size + r->value_size;
+	return fx_pending_of(r)->basis
+		       ? fx_record_own_bytes(r)
+		       : sizeof(*r) + r->key_size + r->metadata_size + r->value_size;
 }
 
 #endif

@@ -52,8 +52,7 @@ static bool is_misuse(const struct feox_store *store, const void *key, size_t ke
 
 void fx_cold_pin(struct feox_store *store, struct fx_record *record, struct fx_cold *ret_cold)
 {
-	/* A cold record is durable, and what its location names is in the table. */
-	fx_location location = fx_record_is(record, FX_DURABLE) ? fx_record_location(record) : 0;
+	fx_location location = fx_value_location(record);
 	struct fx_extent *extent =
 		fx_extent_table_get(store->extents, fx_location_extent(location));
 

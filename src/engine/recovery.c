@@ -44,6 +44,12 @@ static int damaged(struct walk *walk, const char *what, uint64_t block)
 		       (unsigned long long)block);
 }
 
+/* The same if that is what err says. */
+static int check(struct walk *walk, int err, const char *what)
+{
+	return err == -EUCLEAN ? damaged(walk, what, walk->header.block) : err;
+}
+
 /* ---- Applying a record -------------------------------------------------------------------------
  */
 
@@ -90,12 +96,10 @@ static int apply_extent(struct walk *walk, const struct fx_journal_extent *e)
 	FX_AUTO_FREE struct fx_run *runs = NULL;
 	struct fx_extent *extent;
 	uint32_t words = (e->records + 63) / 64;
-	int err = read_runs(walk->store, e, &runs);
+	int err = check(walk, read_runs(walk->store, e, &runs), "an extent that cannot be");
 
 	if (err)
-		return err == -EUCLEAN
-			       ? damaged(walk, "an extent that cannot be", walk->header.block)
-			       : err;
+		return err;
 	if (e->live_bitmap) {
 		live = malloc((size_t)words * 8);
 		if (!live)
@@ -105,6 +109,8 @@ static int apply_extent(struct walk *walk, const struct fx_journal_extent *e)
 	}
 	err = fx_extent_table_add(walk->store->extents, e->sequence, e->bytes, e->directory_bytes,
 				  e->records, e->checksum, runs, e->run_count, live, &extent);
+	if (!err && !live)
+		err = fx_found_added(walk->recovery->found, extent, walk->header.sequence);
 	return err == -EINVAL ? damaged(walk, "an extent named twice", walk->header.block) : err;
 }
 
@@ -123,7 +129,8 @@ static int apply_dead(struct walk *walk, uint64_t sequence, const uint8_t *index
 	struct fx_extent *extent = fx_extent_table_by_sequence(walk->store->extents, sequence);
 
 	for (uint32_t i = 0; i < count; i++)
-		if (!extent || fx_extent_kill(extent, fx_get_u16(indexes + (size_t)i * 2)))
+		if (!extent || fx_extent_kill(walk->store->extents, extent,
+					      fx_get_u16(indexes + (size_t)i * 2)))
 			return damaged(walk, "a record dies twice", walk->header.block);
 	return 0;
 }
@@ -136,6 +143,9 @@ static int apply_section(struct walk *walk, struct fx_journal_reader *r)
 	uint32_t count;
 	int more, err = 0;
 
+	if (r->type == FX_SECTION_AMEND || r->type == FX_SECTION_PREFIX)
+		return check(walk, fx_found_read(walk->recovery->found, r, walk->header.sequence),
+			     "an amendment that makes no sense");
 	for (;;) {
 		switch (r->type) {
 		case FX_SECTION_FREED:
@@ -284,11 +294,9 @@ static int verify_extent(struct walk *walk, const struct fx_journal_extent *e)
 	uint64_t done = 0;
 	int err = read_runs(store, e, &runs);
 
-	if (err) /* the record's own checksum is right: that is not torn */
-		return err == -EUCLEAN
-			       ? damaged(walk, "an extent that cannot be", walk->header.block)
-			       : err;
-	bytes = malloc(e->bytes);
+	if (err == -EUCLEAN) /* the record's own checksum is right: that is not torn */
+		return damaged(walk, "an extent that cannot be", walk->header.block);
+	bytes = err ? NULL : malloc(e->bytes);
 	if (!bytes)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < e->run_count && done < e->bytes; i++) {
@@ -379,6 +387,8 @@ int fx_recover_chain(struct feox_store *store, struct fx_recovery *recovery)
 
 	recovery->diag->text[0] = '\0'; /* what is in it says whether damage has been found */
 	err = fx_map_create(store);
+	if (!err)
+		err = fx_found_create(store, &recovery->found);
 	if (!err)
 		err = walk_chain(&walk);
 	free(walk.record);

@@ -3,6 +3,7 @@
 #ifndef FX_RECOVERY_H
 #define FX_RECOVERY_H
 
+#include "amend_found.h"
 #include "extent.h"
 #include "journal_chain.h"
 
@@ -32,6 +33,7 @@ struct fx_recovery {
 	bool torn;  /* a batch had begun and was not written to its end */
 	uint64_t journal_records;
 	uint64_t version_ceiling, id_ceiling;
+	struct fx_found *found; /* amendments; the caller's to free (fx_found_free()) */
 };
 
 /* Space, extents, chain and hash index of a store whose superblock is known. format.c */
@@ -50,12 +52,9 @@ void fx_recover_freed(struct feox_store *store);
 int fx_map_take(struct feox_store *store, const struct fx_run *runs, size_t count,
 		uint64_t *ret_block);
 
-/* Versions and ids go on above what may have been given out. */
-void fx_recover_ceilings(struct feox_store *store, const struct fx_recovery *recovery);
-
 /*
- * Read the directories of all extents and put their live records into the indexes, cold. load.c
- * -EUCLEAN, -EIO: diag says which extent.
+ * Read the directories of all extents and put their live records, as they are amended, into the
+ * indexes, cold. load.c -EUCLEAN, -EIO: diag says which extent.
  */
 int fx_load_records(struct feox_store *store, struct fx_recovery *recovery);
 

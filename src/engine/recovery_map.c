@@ -52,15 +52,6 @@ static int build_map(struct feox_store *store, struct feox_diag *diag)
 			       : err;
 }
 
-void fx_recover_ceilings(struct feox_store *store, const struct fx_recovery *recovery)
-{
-	/* Versions and numbers that may have been given out are never given out again (I8). */
-	for (unsigned int i = 0; i < FX_VERSION_SHARDS; i++)
-		if (atomic_load(&store->version_shards[i]) < recovery->version_ceiling)
-			atomic_store(&store->version_shards[i], recovery->version_ceiling);
-	atomic_store(&store->id_next, recovery->id_ceiling + 1);
-}
-
 int fx_store_recover(struct feox_store *store,
 		     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
 		     struct feox_diag *diag)
@@ -77,8 +68,9 @@ int fx_store_recover(struct feox_store *store,
 		err = build_map(store, recovery.diag);
 	if (!err)
 		err = fx_load_records(store, &recovery);
+	fx_found_free(recovery.found);
 	if (!err)
-		fx_recover_ceilings(store, &recovery);
+		fx_ceilings_restore(store, recovery.version_ceiling, recovery.id_ceiling);
 	if (!err && !store->read_only)
 		err = fx_chain_checkpoint(store, store->chain);
 	if (err && !recovery.diag->text[0])

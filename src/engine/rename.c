@@ -124,6 +124,23 @@ static int optional(struct move *m, int err)
 	return err;
 }
 
+/* Of a pair of keys: the first has one prefix, the second the other. */
+static int add_pair(struct move *m, const struct feox_item *item, const uint8_t *other,
+		    size_t other_size, bool back, const struct feox_rename_options *options)
+{
+	int err =
+		feox_batch_rename(m->batch, item->key, item->key_size, other, other_size, options);
+	struct fx_op *op;
+
+	if (err)
+		return err;
+	op = &m->batch->ops[m->batch->count - 1];
+	op->flags |= FX_OP_OPTIONAL | FX_OP_PREFIX;
+	op->strip = (uint16_t)(back ? m->to_size : m->from_size);
+	op->prefix_size = (uint16_t)(back ? m->from_size : m->to_size);
+	return 0;
+}
+
 /* Add to the batch: key, which begins with one prefix, moves to the other one. */
 static int add_move(struct move *m, const struct feox_item *item, bool back)
 {
@@ -140,8 +157,7 @@ static int add_move(struct move *m, const struct feox_item *item, bool back)
 	memcpy(key + new_size, (const uint8_t *)item->key + old_size, rest);
 	if (++m->moved > m->max_keys)
 		return -E2BIG;
-	return optional(m, feox_batch_rename(m->batch, item->key, item->key_size, key,
-					     new_size + rest, NULL));
+	return add_pair(m, item, key, new_size + rest, back, NULL);
 }
 
 /* A key that is below the target already: replaced by its namesake, or it has to go. */
@@ -180,8 +196,7 @@ static int add_exchange(struct move *m, const struct feox_item *item, bool back)
 		return 0;
 	if (++m->moved > m->max_keys)
 		return -E2BIG;
-	return optional(m, feox_batch_rename(m->batch, item->key, item->key_size, other,
-					     new_size + rest, &options));
+	return add_pair(m, item, other, new_size + rest, back, &options);
 }
 
 static int collect_side(struct move *m, bool target)
@@ -305,8 +320,12 @@ FEOX_API int feox_rename_prefix(struct feox_store *store, const void *from, size
 	uint64_t begin_ns = fx_monotonic_ns();
 	int err;
 
-	if (!store || (batch && batch->store != store) || !move_is_valid(&m))
+	if (!store || (batch && batch->store != store))
 		return -EINVAL;
+	if (!move_is_valid(&m)) {
+		fx_batch_clear(m.batch);
+		return -EINVAL;
+	}
 	/* It waits for a grace period at least. */
 	if (m.flags & FEOX_NOWAIT) {
 		fx_batch_clear(m.batch);

@@ -16,13 +16,18 @@
  */
 #include "commit.h"
 
+#include "journal.h"
+
 #include "bytes.h"
+#include "cleanup.h"
 #include "device.h"
 #include "extent.h"
 
 #include <errno.h>
 
-#define ENTRY_MAX	 28u		     /* fixed bytes of a directory entry */
+#define ENTRY_MAX	 28u /* fixed bytes of a directory entry */
+#define AMEND_MAX	 64u /* fixed bytes of an amendment, padding included */
+#define SHARE_EXTRA	 16u
 #define RESERVED_KEY_MAX ((size_t)20 * 1024) /* key and metadata of a reservation */
 #define PACKED_MAX	 ((uint64_t)32 * 1024)
 
@@ -34,6 +39,37 @@ uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size
 	/* Its share of what rounds extents up to blocks and of the commit record: in packed extents
 	 * below 1/32; an extent of its own ends in a block of its own. */
 	return bytes + bytes / 32 + (value_size > PACKED_MAX ? 2 * FX_BLOCK : 64);
+}
+
+/* Of an amendment; what the value takes has been paid for by the record that it was written with.
+ */
+static uint64_t amend_cost(size_t key_size, size_t metadata_size)
+{
+	/* In the commit record, and in the two checkpoints that room is kept for. */
+	return 3 * (AMEND_MAX + key_size + metadata_size);
+}
+
+uint32_t fx_disk_share(const struct fx_extent *extent, const struct fx_record *first,
+		       uint32_t count)
+{
+	uint64_t alone = amend_cost(first->key_size, 0);
+	uint64_t together = amend_cost(fx_journal_prefix_size(fx_pending_of(first)->prefix_size) +
+					       fx_journal_list_size(extent->record_count),
+				       0);
+
+	/* Some for those of them that get other amendments as well, and stand alone in the end. */
+	return (uint32_t)FX_MIN(alone, together / count + SHARE_EXTRA);
+}
+
+uint64_t fx_disk_cost_of(const struct fx_record *r)
+{
+	if (r->flags & FX_RECORD_TOMBSTONE)
+		return 0;
+	if (fx_pending_of(r)->disk)
+		return fx_pending_of(r)->disk;
+	if (fx_pending_of(r)->basis)
+		return amend_cost(r->key_size, r->metadata_size);
+	return fx_disk_cost(r->key_size, r->metadata_size, r->value_size);
 }
 
 static bool can_grow(struct feox_store *store)

@@ -119,7 +119,7 @@ static void revive(struct fx_extent *extent, uint32_t index)
 static void supersede(struct fx_salvage *s, struct fx_record *there)
 {
 	if (!is_dead(there))
-		(void)fx_extent_kill(extent_of(s, there),
+		(void)fx_extent_kill(s->store->extents, extent_of(s, there),
 				     fx_location_index(fx_record_location(there)));
 	fx_record_unref(s->store->slab, there);
 }

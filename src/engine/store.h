@@ -15,7 +15,7 @@
  *   json_patch_read.c, json_patch.c   operations and what they do; bytes to bytes
  *   batch.c     several keys at once: collecting what is to happen together
  *   transaction.c, intent.c   making it happen, by intents in the slots
- *   transaction_build.c       what each key of it becomes
+ *   transaction_build.c       what each key of it becomes; transaction_price.c: room for it
  *   rename.c    rename, exchange, rename_prefix: what the batch is
  *   many.c      get_many, put_many
  *   event.c     what the change callback is told
@@ -24,10 +24,11 @@
  *   queue.c     published changes on their way to the flusher; the consistent cut
  *   reserve.c   disk promised before publication; memory.c: memory
  *   flush.c     the flusher's thread: when to write, who waits for it, growth
- *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable
+ *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable; settle.c: its end
  *   pack.c      records -> extents; compact.c: what lives in emptied extents is moved
  *   room.c      growth, shrinking, room for those who wait
  *   dying.c     what dies on disk with a batch
+ *   amend.c     what is new of records whose value is on disk; amend_found.c: the same in recovery
  *   disk_write.c, disk_read.c   writes in flight; reading extents
  *   rewrite.c   extents that cannot be written where they should be
  *   journal_chain.c  where the next journal record goes
@@ -240,6 +241,14 @@ int fx_cold_read(struct feox_store *store, struct fx_extent *extent, fx_location
 
 /* What a record of these sizes takes on disk at most, its share of extents and journal included. */
 uint64_t fx_disk_cost(size_t key_size, size_t metadata_size, uint64_t value_size);
+/* What a queued record takes on disk: all of it, an amendment, or nothing. */
+uint64_t fx_disk_cost_of(const struct fx_record *record);
+/*
+ * What each of count amendments by one renamed prefix takes, of records in one extent, of which
+ * first is one.
+ */
+uint32_t fx_disk_share(const struct fx_extent *extent, const struct fx_record *first,
+		       uint32_t count);
 
 /*
  * Take disk for a record that is to be queued; promised: feox_reserve() has promised it already. 0,

@@ -8,22 +8,8 @@
 
 #include <errno.h>
 
-static int load_value(struct run *run, struct fx_record *record)
-{
-	struct fx_cold cold;
-	int err;
-
-	if (!fx_record_is_cold(record))
-		return 0;
-	if (run->nowait)
-		return -EAGAIN;
-	fx_epoch_enter(); /* it is live, our intent keeps it so: its extent is there */
-	fx_cold_pin(run->store, record, &cold);
-	fx_epoch_leave();
-	err = fx_cold_load(run->store, &cold);
-	fx_cold_unpin(run->store, &cold);
-	return err;
-}
+#define AMENDED_BYTES_MAX                                                                          \
+	((uint64_t)512 << 20) /* keys and metadata that a batch moves or changes */
 
 static int build_put(struct run *run, struct entry *entry)
 {
@@ -46,6 +32,19 @@ static int build_put(struct run *run, struct entry *entry)
 	return entry->new ? 0 : -ENOMEM;
 }
 
+/*
+ * The small value of a renamed directory's key is copied with its record. Where the memory limit is
+ * near, and it is on disk, it stays there: all of them together may be much.
+ */
+static void leave_on_disk(struct feox_store *store, struct fx_content *content)
+{
+	if (!store->persistent || content->large || !content->size ||
+	    !fx_record_is(content->basis, FX_DURABLE) || fx_memory_is_spare(store, content->size))
+		return;
+	content->value = NULL;
+	content->cold = true;
+}
+
 /* entry's new record has the content of source's old one. */
 static int build_moved(struct run *run, struct entry *entry, const struct entry *source)
 {
@@ -53,10 +52,8 @@ static int build_moved(struct run *run, struct entry *entry, const struct entry 
 	bool override = op->kind == FX_OP_METADATA ||
 			((op->flags & FEOX_RENAME_METADATA) && entry->is_target);
 	struct fx_content content;
-	int err = load_value(run, source->old);
 
-	if (err)
-		return err;
+	fx_epoch_enter(); /* a value in memory stays until we have it */
 	fx_content_of(source->old, &content);
 	content.key = entry->key;
 	content.key_size = entry->key_size;
@@ -64,7 +61,13 @@ static int build_moved(struct run *run, struct entry *entry, const struct entry 
 		content.metadata = fx_op_metadata(op);
 		content.metadata_size = op->metadata_size;
 	}
+	if (op->flags & FX_OP_PREFIX) {
+		content.strip = entry->is_target ? op->strip : op->prefix_size;
+		content.prefix_size = entry->is_target ? op->prefix_size : op->strip;
+		leave_on_disk(run->store, &content);
+	}
 	entry->new = fx_record_build(run->store, &content);
+	fx_epoch_leave();
 	return entry->new ? 0 : -ENOMEM;
 }
 
@@ -122,6 +125,17 @@ static int build(struct run *run, struct entry *entry)
 					: build_moved(run, entry, entry);
 }
 
+/* One version for all keys of a renamed prefix: newer than each that it replaces. */
+static uint64_t draw_prefix_version(const struct run *run, uint64_t hash)
+{
+	uint64_t shards = 0;
+
+	for (size_t i = 0; i < run->count; i++)
+		if (run->entries[i].op->flags & FX_OP_PREFIX)
+			shards |= UINT64_C(1) << run->entries[i].hash % FX_VERSION_SHARDS;
+	return fx_version_for_all(run->store, shards, hash);
+}
+
 /* Give entry's new record its version. -ESTALE. */
 static int set_version(struct run *run, struct entry *entry, const struct fx_record *before)
 {
@@ -131,19 +145,37 @@ static int set_version(struct run *run, struct entry *entry, const struct fx_rec
 		entry->new->version = entry->old->version;
 		return 0;
 	}
+	if ((op->flags & FX_OP_PREFIX) && !(entry->new->flags &FX_RECORD_TOMBSTONE)) {
+		if (!run->prefix_version)
+			run->prefix_version = draw_prefix_version(run, entry->hash);
+		entry->new->version = run->prefix_version;
+		return 0;
+	}
 	return fx_version_of_change(run->store, entry->hash, before, op->flags, op->set_version,
 				    &entry->new->version);
 }
 
+/* The batch's commit record is one piece: it has a limit. */
+static int count_amendment(const struct run *run, const struct fx_record *new, uint64_t *bytes)
+{
+	if (run->store->persistent && fx_pending_of(new)->basis)
+		*bytes += fx_record_own_bytes(new);
+	return *bytes > AMENDED_BYTES_MAX ? -E2BIG : 0;
+}
+
 int fx_run_build(struct run *run, struct fx_grant *need)
 {
+	uint64_t amended = 0; /* bytes */
+	int err;
+
 	for (size_t i = 0; i < run->count; i++) {
 		struct entry *entry = &run->entries[i];
 		struct fx_record *before = fx_word_record(entry->old_word);
-		int err = build(run, entry);
-
+		err = build(run, entry);
 		if (!err && entry->new)
 			err = set_version(run, entry, before);
+		if (!err && entry->new)
+			err = count_amendment(run, entry->new, &amended);
 		if (err) {
 			run->failed = (size_t)(entry->op - run->ops);
 			return err;
@@ -152,7 +184,10 @@ int fx_run_build(struct run *run, struct fx_grant *need)
 			continue;
 		if (run->store->persistent)
 			fx_pending_of(entry->new)->prev = before;
-		fx_grant_add(need, entry->new);
 	}
-	return 0;
+	err = fx_run_price(run);
+	for (size_t i = 0; i < run->count && !err; i++)
+		if (run->entries[i].new)
+			fx_grant_add(run->store, need, run->entries[i].new);
+	return err;
 }

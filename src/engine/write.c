@@ -2,6 +2,7 @@
 /* write.c - changes of one key: what the record that follows is; commit.c makes it happen. */
 #include "write.h"
 
+#include "amended.h"
 #include "histogram.h"
 
 #include <errno.h>
@@ -60,10 +61,16 @@ struct fx_record *fx_record_build(struct feox_store *store, const struct fx_cont
 		.metadata_size = content->metadata_size,
 		.expiry_ns = content->expiry_ns,
 		.value_size = content->size,
+		.cold = content->cold,
 	};
 	struct fx_record *record = record_new(store, &parts);
 
-	if (!record || !content->size)
+	if (record && content->basis && store->persistent) {
+		fx_pending_base(record, content->basis);
+		fx_pending_of(record)->strip = content->strip;
+		fx_pending_of(record)->prefix_size = content->prefix_size;
+	}
+	if (!record || !content->size || content->cold)
 		return record;
 	if (record->flags & FX_RECORD_APART) {
 		fx_value_ref(content->large);
@@ -102,11 +109,15 @@ void fx_content_of(struct fx_record *record, struct fx_content *ret_content)
 		.metadata_size = record->metadata_size,
 		.expiry_ns = fx_record_expiry(record),
 		.size = record->value_size,
+		.basis = record,
+		.strip = FX_STRIP_ALL,
 	};
-	if (record->flags & FX_RECORD_APART)
+	if (record->flags & FX_RECORD_APART) {
 		ret_content->large = fx_record_value(record);
-	else
+		ret_content->cold = !ret_content->large;
+	} else {
 		ret_content->value = fx_record_inline_value(record);
+	}
 }
 
 int fx_value_need(struct feox_store *store, struct fx_change *c, struct fx_record *record)
@@ -289,13 +300,9 @@ static int build_expiry(struct feox_store *store, struct fx_change *c, struct fx
 			struct fx_record **ret_record)
 {
 	struct fx_content content;
-	int err;
 
 	if (!old)
 		return -ENOENT;
-	err = fx_value_need(store, c, old);
-	if (err)
-		return err;
 	fx_content_of(old, &content);
 	content.expiry_ns = c->expiry_ns;
 	*ret_record = fx_record_build(store, &content);
@@ -322,13 +329,9 @@ static int build_metadata(struct feox_store *store, struct fx_change *c, struct 
 			  struct fx_record **ret_record)
 {
 	struct fx_content content;
-	int err;
 
 	if (!old)
 		return -ENOENT;
-	err = fx_value_need(store, c, old);
-	if (err)
-		return err;
 	fx_content_of(old, &content);
 	content.metadata = c->metadata;
 	content.metadata_size = c->metadata_size;

@@ -15,6 +15,10 @@ struct fx_content {
 	const void *value; /* when it is to be inline */
 	size_t size;
 	struct fx_value *large; /* else; the record takes a reference of its own, or a copy */
+	bool cold;		/* neither: it stays on disk, where basis has it */
+	/* The record whose value this is, when that is to stay where it is on disk; or NULL. */
+	struct fx_record *basis;
+	uint16_t strip, prefix_size; /* of struct fx_pending; strip FX_STRIP_ALL if it is not so */
 };
 
 /*
@@ -37,7 +41,10 @@ struct fx_record *fx_tombstone_build(struct feox_store *store, const void *key, 
 /* Free a record that was built and never published. */
 void fx_record_drop(struct feox_store *store, struct fx_record *record);
 
-/* What record consists of. Its value must not be cold. Inside the section that found it. */
+/*
+ * What record consists of, and record as the basis; value and large are NULL when it is cold, or
+ * empty. Inside the section that found it.
+ */
 void fx_content_of(struct fx_record *record, struct fx_content *ret_content);
 
 /* What FEOX_KEEP_METADATA and FEOX_KEEP_EXPIRY take over from old (may be NULL). */

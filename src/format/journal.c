@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "journal.h"
+#include "journal_parts.h"
 
 #include "bytes.h"
 #include "hash.h"
@@ -13,7 +13,6 @@
 #define EXTENT_FIXED  40u
 #define RUN_SIZE      16u
 #define DEAD_FIXED    16u
-#define RECORDS_MAX   65535u
 
 enum {
 	AT_MAGIC = 0,
@@ -39,7 +38,7 @@ static_assert(AT_SECTIONS + 4 == FX_JOURNAL_HEADER, "journal header");
 
 /* The caller has sized the buffer by fx_journal_extent_size() and its like: a programmer's error.
  */
-static uint8_t *take(struct fx_journal_writer *w, size_t size)
+uint8_t *fx_journal_take(struct fx_journal_writer *w, size_t size)
 {
 	uint8_t *at = w->buffer + w->used;
 
@@ -51,7 +50,7 @@ static uint8_t *take(struct fx_journal_writer *w, size_t size)
 void fx_journal_begin(struct fx_journal_writer *w, uint8_t *buffer, size_t capacity)
 {
 	*w = (struct fx_journal_writer){.buffer = buffer, .capacity = capacity};
-	memset(take(w, FX_JOURNAL_HEADER), 0, FX_JOURNAL_HEADER);
+	memset(fx_journal_take(w, FX_JOURNAL_HEADER), 0, FX_JOURNAL_HEADER);
 }
 
 void fx_journal_section(struct fx_journal_writer *w, enum fx_section_type type)
@@ -62,7 +61,7 @@ void fx_journal_section(struct fx_journal_writer *w, enum fx_section_type type)
 	w->section = w->used;
 	w->entries = 0;
 	w->sections++;
-	header = take(w, FX_SECTION_HEADER);
+	header = fx_journal_take(w, FX_SECTION_HEADER);
 	memset(header, 0, FX_SECTION_HEADER);
 	fx_put_u16(header, (uint16_t)type);
 }
@@ -76,7 +75,7 @@ void fx_journal_section_end(struct fx_journal_writer *w)
 	assert(w->section);
 	fx_put_u32(header + 4, w->entries);
 	fx_put_u64(header + 8, body);
-	memset(take(w, pad), 0, pad);
+	memset(fx_journal_take(w, pad), 0, pad);
 	w->section = 0;
 }
 
@@ -94,7 +93,8 @@ size_t fx_journal_dead_size(uint32_t count)
 uint8_t *fx_journal_put_extent(struct fx_journal_writer *w, const struct fx_journal_extent *extent,
 			       const uint64_t *live)
 {
-	uint8_t *at = take(w, fx_journal_extent_size(extent->run_count, extent->records, live));
+	uint8_t *at = fx_journal_take(
+		w, fx_journal_extent_size(extent->run_count, extent->records, live));
 	uint8_t *runs = at + EXTENT_FIXED;
 
 	fx_put_u64(at, extent->sequence);
@@ -121,7 +121,7 @@ void fx_journal_run_encode(uint8_t *runs, uint32_t index, struct fx_journal_run 
 
 void fx_journal_put_freed(struct fx_journal_writer *w, uint64_t sequence)
 {
-	fx_put_u64(take(w, 8), sequence);
+	fx_put_u64(fx_journal_take(w, 8), sequence);
 	w->entries++;
 }
 
@@ -129,7 +129,7 @@ void fx_journal_put_dead(struct fx_journal_writer *w, uint64_t sequence, const u
 			 uint32_t count)
 {
 	size_t size = fx_journal_dead_size(count);
-	uint8_t *at = take(w, size);
+	uint8_t *at = fx_journal_take(w, size);
 
 	memset(at, 0, size);
 	fx_put_u64(at, sequence);
@@ -151,7 +151,7 @@ size_t fx_journal_finish(struct fx_journal_writer *w, struct fx_journal_header *
 	size_t pad = total - w->used;
 	uint8_t *at = w->buffer;
 
-	memset(take(w, pad), 0, pad);
+	memset(fx_journal_take(w, pad), 0, pad);
 	header->bytes = total;
 	header->sections = w->sections;
 	fx_put_u32(at + AT_MAGIC, MAGIC);
@@ -261,13 +261,12 @@ int fx_journal_next_section(struct fx_journal_reader *r)
 	r->at += fx_align_up(body, 8);
 	r->sections--;
 	r->type = (enum fx_section_type)type;
-	if (type >= FX_SECTION_EXTENTS && type <= FX_SECTION_STATE)
+	if (type >= FX_SECTION_EXTENTS && type <= FX_SECTION_PREFIX)
 		return 1;
 	return r->flags & 1 ? 2 : -ENOTSUP;
 }
 
-/* size bytes of the open section from its next entry on, or NULL. */
-static const uint8_t *get(struct fx_journal_reader *r, size_t size)
+const uint8_t *fx_journal_get(struct fx_journal_reader *r, size_t size)
 {
 	const uint8_t *at = r->entry;
 
@@ -277,8 +276,7 @@ static const uint8_t *get(struct fx_journal_reader *r, size_t size)
 	return at;
 }
 
-/* 1: another entry is to come; 0: none, and nothing is left over; -EUCLEAN. */
-static int more(struct fx_journal_reader *r)
+int fx_journal_more(struct fx_journal_reader *r)
 {
 	if (!r->entries)
 		return r->entry == r->section_end ? 0 : -EUCLEAN;
@@ -290,11 +288,11 @@ int fx_journal_next_extent(struct fx_journal_reader *r, struct fx_journal_extent
 {
 	struct fx_journal_extent e;
 	const uint8_t *at;
-	int result = more(r);
+	int result = fx_journal_more(r);
 
 	if (result != 1)
 		return result;
-	at = get(r, EXTENT_FIXED);
+	at = fx_journal_get(r, EXTENT_FIXED);
 	if (!at)
 		return -EUCLEAN;
 	e.sequence = fx_get_u64(at);
@@ -304,14 +302,14 @@ int fx_journal_next_extent(struct fx_journal_reader *r, struct fx_journal_extent
 	e.records = fx_get_u32(at + 28);
 	e.run_count = fx_get_u32(at + 32);
 	if (!e.run_count || e.run_count > FX_JOURNAL_RUNS_MAX || !e.records ||
-	    e.records > RECORDS_MAX)
+	    e.records > FX_JOURNAL_RECORDS_MAX)
 		return -EUCLEAN;
-	e.runs = get(r, (size_t)e.run_count * RUN_SIZE);
+	e.runs = fx_journal_get(r, (size_t)e.run_count * RUN_SIZE);
 	if (!e.runs)
 		return -EUCLEAN;
 	e.live_bitmap = NULL;
 	if (r->type == FX_SECTION_STATE) {
-		e.live_bitmap = get(r, (size_t)(e.records + 63) / 64 * 8);
+		e.live_bitmap = fx_journal_get(r, (size_t)(e.records + 63) / 64 * 8);
 		if (!e.live_bitmap)
 			return -EUCLEAN;
 	}
@@ -322,11 +320,11 @@ int fx_journal_next_extent(struct fx_journal_reader *r, struct fx_journal_extent
 int fx_journal_next_freed(struct fx_journal_reader *r, uint64_t *ret_sequence)
 {
 	const uint8_t *at;
-	int result = more(r);
+	int result = fx_journal_more(r);
 
 	if (result != 1)
 		return result;
-	at = get(r, 8);
+	at = fx_journal_get(r, 8);
 	if (!at)
 		return -EUCLEAN;
 	*ret_sequence = fx_get_u64(at);
@@ -338,17 +336,17 @@ int fx_journal_next_dead(struct fx_journal_reader *r, uint64_t *ret_sequence,
 {
 	const uint8_t *at, *indexes;
 	uint32_t count;
-	int result = more(r);
+	int result = fx_journal_more(r);
 
 	if (result != 1)
 		return result;
-	at = get(r, DEAD_FIXED);
+	at = fx_journal_get(r, DEAD_FIXED);
 	if (!at)
 		return -EUCLEAN;
 	count = fx_get_u32(at + 8);
-	if (!count || count > RECORDS_MAX)
+	if (!count || count > FX_JOURNAL_RECORDS_MAX)
 		return -EUCLEAN;
-	indexes = get(r, fx_align_up((size_t)count * 2, 8));
+	indexes = fx_journal_get(r, fx_align_up((size_t)count * 2, 8));
 	if (!indexes)
 		return -EUCLEAN;
 	*ret_sequence = fx_get_u64(at);

@@ -35,9 +35,13 @@
  *   2 FREED    extents that are gone: sequence 8
  *   3 DEAD     records that died: sequence 8, count 4, 0 4, then index 2 each, padded to 8
  *   4 STATE    extents of a checkpoint: as EXTENTS, then the live bitmap in 8-byte words
- *   5 AMEND    (extent, index) -> new key, version, expiry, metadata: layout in docs/format.md
- *   6 PREFIX   prefix amendments: layout in docs/format.md
- * Types 5 and 6 are not written yet; a reader that meets them without knowing them refuses.
+ *   5 AMEND    what a record has instead of what its directory entry says: sequence 8, index 2,
+ *	       key size 2, flags 4 (enum fx_amend_flag), [version 8], [expiry 8], [metadata size 8],
+ *	       [key], [metadata], padded to 8
+ *   6 PREFIX   keys with another beginning, and one version: version 8, bytes taken off 2, bytes of
+ *	       the new beginning 2, lists 4, the new beginning, padded to 8; then per list sequence
+ *	       8, records 4, 0 4, bitmap of the records concerned in 8-byte words
+ * A reader that does not know types 5 and 6 refuses the store.
  */
 #ifndef FX_FORMAT_JOURNAL_H
 #define FX_FORMAT_JOURNAL_H
@@ -60,6 +64,15 @@ enum fx_section_type {
 	FX_SECTION_STATE = 4,
 	FX_SECTION_AMEND = 5,
 	FX_SECTION_PREFIX = 6
+};
+
+/* What an amendment says anew. */
+enum fx_amend_flag {
+	FX_AMEND_KEY = 1,
+	FX_AMEND_VERSION = 2,
+	FX_AMEND_EXPIRY = 4,
+	FX_AMEND_METADATA = 8,
+	FX_AMEND_ALL = 15
 };
 
 struct fx_journal_header {
@@ -167,5 +180,59 @@ int fx_journal_next_dead(struct fx_journal_reader *r, uint64_t *ret_sequence,
 			 const uint8_t **ret_indexes, uint32_t *ret_count);
 
 struct fx_journal_run fx_journal_run_decode(const uint8_t *runs, uint32_t index);
+
+/* ---- Amendments: journal_amend.c --------------------------------------------------------------
+ */
+
+struct fx_journal_amend {
+	uint64_t sequence; /* of the extent */
+	uint32_t flags;	   /* enum fx_amend_flag, at least one; fields without theirs are 0 */
+	uint16_t index;
+	uint16_t key_size;
+	uint32_t metadata_size;
+	uint64_t version, expiry_ns;
+	const uint8_t *key, *metadata; /* decoded: in the record */
+};
+
+size_t fx_journal_amend_size(const struct fx_journal_amend *amend);
+void fx_journal_put_amend(struct fx_journal_writer *w, const struct fx_journal_amend *amend);
+/* As the other next functions. Sizes, times and versions are within the limits of the format. */
+int fx_journal_next_amend(struct fx_journal_reader *r, struct fx_journal_amend *ret_amend);
+
+struct fx_journal_prefix {
+	uint64_t version;
+	uint16_t strip; /* bytes to take off */
+	uint16_t size;	/* bytes of the new beginning */
+	uint32_t lists; /* decoded: still to come */
+	const uint8_t *bytes;
+};
+
+struct fx_journal_list {
+	uint64_t sequence; /* of the extent */
+	uint32_t records;  /* of the extent */
+	const uint8_t *bitmap;
+};
+
+/* An entry of size bytes of beginning, and one of its lists. */
+size_t fx_journal_prefix_size(uint16_t size);
+size_t fx_journal_list_size(uint32_t records);
+void fx_journal_put_prefix(struct fx_journal_writer *w, const struct fx_journal_prefix *prefix);
+/* lists of these have to follow. The place of its bitmap, which is zeros. */
+uint8_t *fx_journal_put_list(struct fx_journal_writer *w, uint64_t sequence, uint32_t records);
+
+/* Between two entries all lists of the first have to be read: 0: there is no more. */
+int fx_journal_next_prefix(struct fx_journal_reader *r, struct fx_journal_prefix *ret_prefix);
+int fx_journal_next_list(struct fx_journal_reader *r, struct fx_journal_prefix *prefix,
+			 struct fx_journal_list *ret_list);
+
+static inline void fx_journal_bit_set(uint8_t *bitmap, uint32_t index)
+{
+	bitmap[index / 8] |= (uint8_t)(1u << index % 8); /* little-endian words: byte by byte */
+}
+
+static inline bool fx_journal_bit(const uint8_t *bitmap, uint32_t index)
+{
+	return bitmap[index / 8] >> index % 8 & 1;
+}
 
 #endif

@@ -19,7 +19,7 @@ static uint32_t rnd(uint32_t below)
 	return (uint32_t)(seed >> 33) % below;
 }
 
-/* A store with extents of all kinds, dead records, metadata, expiries; as it is while open. */
+/* A store with extents of all kinds, dead and amended records; as it is while open. */
 static struct image make_image(struct fixture *f)
 {
 	struct feox_options options = FEOX_OPTIONS_INIT;
@@ -47,6 +47,10 @@ static struct image make_image(struct fixture *f)
 		snprintf(key, sizeof(key), "%u", i);
 		assert_int_equal(del(f->store, key), 0);
 	}
+	assert_int_equal(feox_set_expiry(f->store, "1", 1, FEOX_TIME_MAX, NULL), 0);
+	assert_int_equal(feox_set_metadata(f->store, "4", 1, "new meta", 8, NULL), 0);
+	assert_int_equal(feox_rename(f->store, "5", 1, "renamed", 7, NULL), 0);
+	assert_int_equal(feox_rename_prefix(f->store, "2", 1, "dir/", 4, NULL, NULL, NULL), 0);
 	assert_int_equal(feox_sync(f->store), 0);
 	image = read_image(f->path);
 	close_store(f);

@@ -81,9 +81,9 @@ static void records_die_once(void **state)
 	struct table_fixture *f = *state;
 	struct fx_extent *extent = add(f, 7);
 
-	assert_int_equal(fx_extent_kill(extent, 5), -ENOENT);
-	assert_int_equal(fx_extent_kill(extent, 4), 0);
-	assert_int_equal(fx_extent_kill(extent, 4), -ENOENT);
+	assert_int_equal(fx_extent_kill(f->table, extent, 5), -ENOENT);
+	assert_int_equal(fx_extent_kill(f->table, extent, 4), 0);
+	assert_int_equal(fx_extent_kill(f->table, extent, 4), -ENOENT);
 	assert_int_equal(extent->live_count, 4);
 	assert_int_equal(fx_extent_table_live_records(f->table), 4);
 	assert_ptr_equal(fx_extent_table_by_sequence(f->table, 7), extent);
