@@ -232,6 +232,10 @@ if [ "$(id -u)" -eq 0 ] && [ "$prefix" = /usr/local ]; then
 		mount -t overlay overlay -o "lowerdir=$dir/root/usr:/usr" /usr
 		mount -t feoxfs "$store" "$mnt" -o flush_interval=50ms
 		echo mount8 >"$mnt/k"
+		mount -o remount,ro "$mnt"
+		if touch "$mnt/k" 2>/dev/null; then exit 1; fi
+		mount -o remount,rw "$mnt"
+		echo mount8 >"$mnt/k"
 		umount "$mnt"
 		echo "$store $mnt feoxfs rw,noauto,user,nofail,x-test 0 0" >"$dir/fstab"
 		mount --fstab "$dir/fstab" "$mnt"
