@@ -36,6 +36,7 @@
 /* A version that was found damaged. */
 struct fx_lost {
 	struct fx_lost *next;
+	bool supposed; /* it may as well have been deleted */
 	uint64_t version, block;
 	size_t key_size;
 	uint8_t key[];
@@ -52,13 +53,14 @@ static bool is_known_dead(const struct fx_find *find, uint32_t index)
 }
 
 static int remember_lost(struct fx_salvage *s, const struct fx_look *look,
-			 const struct fx_extent_entry *entry)
+			 const struct fx_extent_entry *entry, bool supposed)
 {
 	struct fx_lost *lost = malloc(sizeof(*lost) + entry->key_size);
 
 	if (!lost)
 		return -ENOMEM;
 	*lost = (struct fx_lost){.next = s->lost,
+				 .supposed = supposed,
 				 .version = entry->version,
 				 .block = look->find->block,
 				 .key_size = entry->key_size};
@@ -161,12 +163,19 @@ static int keep_record(struct fx_salvage *s, struct fx_look *look, uint32_t inde
 	if (is_known_dead(look->find, index))
 		return put_record(s, look, index, entry, true);
 	if (!look->good[index])
-		return remember_lost(s, look, entry);
+		return remember_lost(s, look, entry, false);
 	return put_record(s, look, index, entry, false);
 }
 
 /* ---- One extent after another ------------------------------------------------------------------
  */
+
+/* Its blocks have another owner: it was freed, or is in several parts that nobody names. */
+static int suppose_lost(struct fx_salvage *s, struct fx_look *look, uint32_t index,
+			const struct fx_extent_entry *entry, uint64_t value_at)
+{
+	return is_known_dead(look->find, index) ? 0 : remember_lost(s, look, entry, true);
+}
 
 /*
  * Take what find has. With whole, only if all of it is right: *ret_waits says that it may have
@@ -193,6 +202,8 @@ static int keep_extent(struct fx_salvage *s, const struct fx_find *find, bool wh
 	}
 	if (!err && more > 0)
 		err = fx_look_each(s, &look, keep_record);
+	else if (!err && !more && look.directory && !whole)
+		err = fx_look_each(s, &look, suppose_lost);
 	fx_look_end(&look);
 	return more < 0 ? more : err;
 }
@@ -265,6 +276,12 @@ static void report_key(struct fx_salvage *s, const struct fx_lost *lost)
 
 	if (there && there->version >= lost->version)
 		return;
+	if (lost->supposed) {
+		fx_check_find(s->check, FEOX_NOTE, lost->block, lost->key, lost->key_size,
+			      "a version of this key was deleted, or cannot be put together any "
+			      "more");
+		return;
+	}
 	s->check->result.lost_keys += !older;
 	fx_check_find(s->check, FEOX_LOSS, lost->block, lost->key, lost->key_size,
 		      older ? "a value is damaged: an older version is kept"

@@ -211,4 +211,38 @@ static inline unsigned int expected_generation(unsigned int key)
 	return key % 10 == 0 ? 0 : key % 3 == 0 ? 3 : 2;
 }
 
+/* ---- Losing the journal -------------------------------------------------------------------------
+ */
+
+static inline void lose_superblocks(const struct image *image)
+{
+	memset(image->bytes, 0, (size_t)2 * BLOCK);
+}
+
+/* The first record of the chain. */
+static inline void lose_journal(const struct image *image)
+{
+	image->bytes[fx_get_u64(image->bytes + 56) * BLOCK + 50] ^= 1;
+}
+
+/* Every journal record of the device. */
+static inline void lose_all_records(const struct image *image)
+{
+	for (size_t b = find_block(image, "FXJR", 2); b; b = find_block(image, "FXJR", b + 1))
+		memset(image->bytes + b * BLOCK, 0, BLOCK);
+}
+
+static inline void salvage(struct fixture *f, struct findings *ret_findings)
+{
+	int err = check_path(f->path, FEOX_CHECK_SALVAGE, ret_findings);
+
+	if (err || !ret_findings->result.salvaged)
+		print_findings(ret_findings);
+	assert_int_equal(err, 0);
+	assert_true(ret_findings->result.salvaged && ret_findings->result.changed);
+	assert_int_equal(ret_findings->result.mended,
+			 ret_findings->result.losses + ret_findings->result.faults);
+	expect_good(f->path);
+}
+
 #endif

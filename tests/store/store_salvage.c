@@ -12,37 +12,6 @@ static struct image closed_image(struct fixture *f)
 	return read_image(f->path);
 }
 
-static void lose_superblocks(const struct image *image)
-{
-	memset(image->bytes, 0, (size_t)2 * BLOCK);
-}
-
-/* The first record of the chain. */
-static void lose_journal(const struct image *image)
-{
-	image->bytes[fx_get_u64(image->bytes + 56) * BLOCK + 50] ^= 1;
-}
-
-/* Every journal record of the device. */
-static void lose_all_records(const struct image *image)
-{
-	for (size_t b = find_block(image, "FXJR", 2); b; b = find_block(image, "FXJR", b + 1))
-		memset(image->bytes + b * BLOCK, 0, BLOCK);
-}
-
-static void salvage(struct fixture *f, struct findings *ret_findings)
-{
-	int err = check_path(f->path, FEOX_CHECK_SALVAGE, ret_findings);
-
-	if (err || !ret_findings->result.salvaged)
-		print_findings(ret_findings);
-	assert_int_equal(err, 0);
-	assert_true(ret_findings->result.salvaged && ret_findings->result.changed);
-	assert_int_equal(ret_findings->result.mended,
-			 ret_findings->result.losses + ret_findings->result.faults);
-	expect_good(f->path);
-}
-
 /* Every key in its newest version; what was deleted may be back. */
 static void expect_newest(struct fixture *f)
 {
@@ -280,49 +249,6 @@ static void a_crash_before_the_superblock_loses_nothing(void **state)
 	free_image(&image);
 }
 
-/* Holes of one block each: values in many runs, which only the journal names. */
-static void values_in_many_runs_come_back(void **state)
-{
-	struct feox_options options = FEOX_OPTIONS_INIT;
-	struct fixture *f = *state;
-	struct findings found_;
-	struct image image;
-	char *value = malloc(VALUE_ROOM), name[16];
-	unsigned int n = 0;
-
-	options.path = f->path;
-	options.flags = FEOX_OPEN_CREATE;
-	options.initial_size_bytes = options.max_size_bytes = 2 << 20;
-	open_with(f, &options);
-	memset(value, 'x', VALUE_ROOM);
-	for (;; n++) { /* each in an extent of its own, until it is full */
-		snprintf(name, sizeof(name), "fill%u", n);
-		if (feox_put(f->store, name, strlen(name), value, 33000, NULL, NULL))
-			break;
-		assert_int_equal(feox_sync(f->store), 0);
-	}
-	for (unsigned int i = 0; i < n; i += 2) {
-		snprintf(name, sizeof(name), "fill%u", i);
-		assert_int_equal(del(f->store, name), 0);
-	}
-	assert_int_equal(feox_sync(f->store), 0);
-	put_generation(f->store, 5, 0); /* 200005 bytes */
-	assert_int_equal(feox_sync(f->store), 0);
-	put(f->store, "behind", "it");
-	assert_int_equal(feox_sync(f->store), 0);
-	image = read_image(f->path);
-	close_store(f);
-	lose_journal(&image);
-	write_image(f->path, &image);
-	free(value);
-	assert_true(value_size_of(5, 0) > 33000);
-	salvage(f, &found_);
-	open_file_store(f);
-	assert_true(has(f->store, "key0005"));
-	assert_int_equal(generation_of(f->store, 5), 0);
-	free_image(&image);
-}
-
 static void a_store_that_was_cut_off(void **state)
 {
 	struct fixture *f = *state;
@@ -437,7 +363,6 @@ int main(void)
 		TEST(an_older_store_is_not_mistaken),
 		TEST(damage_is_named_and_older_versions_kept),
 		TEST(a_crash_before_the_superblock_loses_nothing),
-		TEST(values_in_many_runs_come_back),
 		TEST(a_store_that_was_cut_off),
 		TEST(what_is_left_is_a_good_store),
 	};
