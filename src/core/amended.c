@@ -226,6 +226,15 @@ void fx_amend_list_kill(struct fx_amend_list *list, uint32_t index, uint32_t ext
 		clean_up(list, extent_records);
 }
 
+void fx_amend_list_replace(struct fx_amend_list *list, uint32_t index,
+			   const struct fx_record *record)
+{
+	const struct fx_amended *found = fx_amend_list_find(list, index);
+
+	if (found)
+		list->at[found - list->at].record = record;
+}
+
 /* ---- Writing -----------------------------------------------------------------------------------
  */
 

@@ -62,6 +62,10 @@ void fx_amend_list_kill(struct fx_amend_list *list, uint32_t index, uint32_t ext
 /* NULL: what its directory says is all of it. */
 const struct fx_amended *fx_amend_list_find(const struct fx_amend_list *list, uint32_t index);
 
+/* The record of index is another one in memory now, which says the same. */
+void fx_amend_list_replace(struct fx_amend_list *list, uint32_t index,
+			   const struct fx_record *record);
+
 void fx_amend_list_free(struct fx_slab *slab, struct fx_amend_list *list);
 
 /* The next AMEND entry of a list; *cursor 0 starts. False: there is no more. */

@@ -53,8 +53,11 @@ struct fx_device_ops {
 	/* Wait until an operation has completed and give it. NULL: none is in flight. */
 	struct fx_io *(*reap)(struct fx_device *device);
 
-	/* Read exactly size bytes. -EIO also for a read past the end. */
-	int (*read)(struct fx_device *device, void *buffer, size_t size, uint64_t offset);
+	/*
+	 * Read exactly size bytes for each of count, at the same time where that can be; each gets
+	 * its result. -EIO also for a read past the end.
+	 */
+	void (*read)(struct fx_device *device, struct fx_io *ios, unsigned int count);
 
 	/*
 	 * Make the device size bytes (a multiple of FX_BLOCK), really allocated (fallocate(2)), and
@@ -114,7 +117,10 @@ int fx_device_write_sync(struct fx_device *device, const void *buffer, size_t si
 static inline int fx_device_read(struct fx_device *device, void *buffer, size_t size,
 				 uint64_t offset)
 {
-	return device->ops->read(device, buffer, size, offset);
+	struct fx_io io = {.buffer = buffer, .size = size, .offset = offset};
+
+	device->ops->read(device, &io, 1);
+	return io.result;
 }
 
 static inline void fx_device_close(struct fx_device *device)

@@ -52,6 +52,12 @@ int fx_fd_read(int fd, void *buffer, size_t size, uint64_t offset)
 	return 0;
 }
 
+void fx_fd_read_each(int fd, struct fx_io *ios, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		ios[i].result = fx_fd_read(fd, ios[i].buffer, ios[i].size, ios[i].offset);
+}
+
 int fx_fd_write(int fd, const void *buffer, size_t size, uint64_t offset)
 {
 	const uint8_t *at = buffer;

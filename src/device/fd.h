@@ -10,6 +10,7 @@
 int fx_fd_inspect(struct fx_device *device, int fd);
 
 int fx_fd_read(int fd, void *buffer, size_t size, uint64_t offset);
+void fx_fd_read_each(int fd, struct fx_io *ios, unsigned int count);
 int fx_fd_write(int fd, const void *buffer, size_t size, uint64_t offset);
 int fx_fd_sync(int fd); /* fdatasync(2) */
 

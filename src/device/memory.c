@@ -71,18 +71,17 @@ static struct fx_io *memory_reap(struct fx_device *device)
 	return io;
 }
 
-static int memory_read(struct fx_device *device, void *buffer, size_t size, uint64_t offset)
+static void memory_read(struct fx_device *device, struct fx_io *ios, unsigned int count)
 {
 	struct memory_device *d = self(device);
-	int err = -EIO;
 
 	pthread_mutex_lock(&d->mutex);
-	if (inside(device, offset, size)) {
-		memcpy(buffer, d->bytes + offset, size);
-		err = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		ios[i].result = inside(device, ios[i].offset, ios[i].size) ? 0 : -EIO;
+		if (!ios[i].result)
+			memcpy(ios[i].buffer, d->bytes + ios[i].offset, ios[i].size);
 	}
 	pthread_mutex_unlock(&d->mutex);
-	return err;
 }
 
 static int memory_resize(struct fx_device *device, uint64_t size)

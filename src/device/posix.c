@@ -62,9 +62,9 @@ static struct fx_io *posix_reap(struct fx_device *device)
 	return io;
 }
 
-static int posix_read(struct fx_device *device, void *buffer, size_t size, uint64_t offset)
+static void posix_read(struct fx_device *device, struct fx_io *ios, unsigned int count)
 {
-	return fx_fd_read(device->fd, buffer, size, offset);
+	fx_fd_read_each(device->fd, ios, count);
 }
 
 static int posix_resize(struct fx_device *device, uint64_t size)

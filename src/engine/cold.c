@@ -119,3 +119,77 @@ int fx_cold_read(struct feox_store *store, struct fx_extent *extent, fx_location
 			     (unsigned long long)extent->runs[0].start);
 	return err;
 }
+
+/* ---- Several at once ---------------------------------------------------------------------------
+ */
+
+#define TOGETHER 32u /* reads of one call of the device */
+
+struct together {
+	struct feox_store *store;
+	struct fx_io ios[TOGETHER];
+	struct fx_cold_request *requests[TOGETHER];
+	unsigned int count;
+	uint8_t *scratch; /* TOGETHER areas of a slice */
+};
+
+#define AREA (FX_SLICE + 8)
+
+static void read_one(struct feox_store *store, struct fx_cold_request *r)
+{
+	r->err = fx_cold_read(store, r->extent, r->location, r->value_size, 0, r->buffer,
+			      r->value_size);
+}
+
+/* A small value whose area lies in one piece, beside others. */
+static bool add_read(struct together *t, struct fx_cold_request *r)
+{
+	uint64_t at = fx_location_value_offset(r->location), contiguous = 0, offset;
+	size_t area = (size_t)fx_value_area_size(r->value_size);
+
+	if (!t->scratch || !r->value_size || r->value_size > FX_SLICE || at > r->extent->bytes ||
+	    area > r->extent->bytes - at)
+		return false;
+	offset = fx_extent_place(r->extent, at, &contiguous);
+	if (contiguous < area)
+		return false;
+	t->ios[t->count] = (struct fx_io){
+		.buffer = t->scratch + t->count * AREA, .size = area, .offset = offset};
+	t->requests[t->count++] = r;
+	return true;
+}
+
+static void read_together(struct together *t)
+{
+	if (t->count)
+		t->store->device->ops->read(t->store->device, t->ios, t->count);
+	for (unsigned int i = 0; i < t->count; i++) {
+		struct fx_cold_request *r = t->requests[i];
+		const uint8_t *area = t->ios[i].buffer;
+		uint64_t at = fx_location_value_offset(r->location) + 8;
+
+		if (!t->ios[i].result && slice_is_good(t->store, r->extent, at, area + 8,
+						       r->value_size, fx_get_u64(area))) {
+			memcpy(r->buffer, area + 8, r->value_size);
+			r->err = 0;
+		} else {
+			read_one(t->store, r); /* which says what is wrong */
+		}
+	}
+	t->count = 0;
+}
+
+void fx_cold_read_many(struct feox_store *store, struct fx_cold_request *requests, size_t count)
+{
+	struct together t = {.store = store};
+
+	t.scratch = count > 1 ? malloc(TOGETHER * AREA) : NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (!add_read(&t, &requests[i]))
+			read_one(store, &requests[i]);
+		if (t.count == TOGETHER)
+			read_together(&t);
+	}
+	read_together(&t);
+	free(t.scratch);
+}

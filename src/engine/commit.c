@@ -49,7 +49,8 @@
 
 #define TURNS_BEFORE_SLEEP 32u
 #define SLEEP_NS	   100000L
-#define RETIRED_MAX	   4u /* records that one attempt retires at most */
+#define RETIRED_VALUE	   ((uintptr_t)1) /* an item's bit: it is an fx_value */
+#define RETIRED_MAX	   4u		  /* records that one attempt retires at most */
 
 /* ---- Records and words -------------------------------------------------------------------------
  */
@@ -57,8 +58,18 @@
 void fx_record_free(void *record, void *ctx)
 {
 	struct feox_store *store = ctx;
+	uintptr_t item = (uintptr_t)record;
 
-	fx_record_unref(store->slab, record);
+	if (item & RETIRED_VALUE)
+		fx_value_unref(store->slab, (struct fx_value *)(item & ~RETIRED_VALUE));
+	else
+		fx_record_unref(store->slab, record);
+}
+
+void fx_value_retire(struct feox_store *store, struct fx_value *value)
+{
+	fx_epoch_retire_plain(store->epoch, (void *)((uintptr_t)value | RETIRED_VALUE),
+			      sizeof(*value) + value->size);
 }
 
 void fx_record_retire(struct feox_store *store, struct fx_record *record)
@@ -75,7 +86,13 @@ void fx_record_retire(struct feox_store *store, struct fx_record *record)
 static struct fx_record *find_visible(struct feox_store *store, uint64_t hash, const void *key,
 				      size_t key_size)
 {
-	return fx_word_visible(fx_hash_index_find(store->hash, hash, key, key_size, NULL));
+	fx_slot *slot;
+	fx_word word = fx_hash_index_find(store->hash, hash, key, key_size, &slot);
+
+	/* Values are leaving memory: this one is used. */
+	if (slot && atomic_load_explicit(&store->cool.tracks, memory_order_relaxed))
+		fx_slot_reference(slot);
+	return fx_word_visible(word);
 }
 
 /*
@@ -107,6 +124,8 @@ struct fx_record *fx_find_live_near(struct feox_store *store, fx_slot *near, uin
 {
 	fx_word word = fx_hash_index_find_near(store->hash, near, hash, key, key_size);
 
+	if (near && atomic_load_explicit(&store->cool.tracks, memory_order_relaxed))
+		fx_slot_reference(near);
 	return unless_expired(store, fx_word_visible(word), hash, key, key_size);
 }
 

@@ -215,6 +215,11 @@ int fx_value_get(struct feox_store *store, uint64_t hash, const void *key, size_
 void fx_value_pin(struct fx_record *record, struct feox_value *value);
 int fx_value_pin_cold(struct feox_store *store, const struct fx_cold *cold,
 		      struct feox_value *value);
+/* The same for several, read at once: errors[i] is the result for colds[i]. At most FX_COLD_MANY.
+ */
+#define FX_COLD_MANY 32u
+void fx_value_pin_cold_many(struct feox_store *store, const struct fx_cold *colds, size_t count,
+			    struct feox_value *values, int *errors);
 bool fx_value_unpin(struct feox_store *store, struct feox_value *value);
 
 /* Tell the callback, which is set, of a change that was made. Outside of every section. event.c */

@@ -16,6 +16,7 @@
 #include "bytes.h"
 #include "cleanup.h"
 #include "compact.h"
+#include "cool.h"
 #include "histogram.h"
 #include "room.h"
 
@@ -35,6 +36,13 @@ struct sync_waiter {
 	uint64_t begin_ns;
 };
 
+/* Those who want room, of one kind. Guarded by the flusher's mutex. */
+struct demand {
+	uint64_t wanted;	  /* bytes; 0: nothing is wanted */
+	uint64_t taken, answered; /* rounds for them */
+	int result;
+};
+
 struct fx_flusher {
 	struct feox_store *store;
 	pthread_t thread;
@@ -44,42 +52,63 @@ struct fx_flusher {
 	pthread_cond_t wake;
 	struct sync_waiter *waiters;
 	bool stop;
-	uint64_t room_wanted;		    /* bytes; 0: nothing is wanted */
-	uint64_t room_taken, room_answered; /* rounds for those who want room */
-	int room_result;
-	pthread_cond_t room;
+	struct demand disk, memory;
+	pthread_cond_t answer;
 };
 
 /* ---- Room --------------------------------------------------------------------------------------
  */
 
-static void answer_room(struct fx_flusher *flusher, uint64_t asked)
+static void answer(struct fx_flusher *flusher, struct demand *demand, uint64_t asked,
+		   int (*make)(struct feox_store *store, uint64_t asked))
 {
-	int err = atomic_load(&flusher->store->failed) ? -EIO : fx_room_make(flusher->store, asked);
+	int err;
 
+	if (!asked)
+		return;
+	err = atomic_load(&flusher->store->failed) ? -EIO : make(flusher->store, asked);
 	pthread_mutex_lock(&flusher->mutex);
-	flusher->room_answered = flusher->room_taken;
-	flusher->room_result = err;
-	pthread_cond_broadcast(&flusher->room);
+	demand->answered = demand->taken;
+	demand->result = err;
+	pthread_cond_broadcast(&flusher->answer);
 	pthread_mutex_unlock(&flusher->mutex);
 }
 
-int fx_flusher_make_room(struct feox_store *store, uint64_t bytes)
+static int ask(struct fx_flusher *flusher, struct demand *demand, uint64_t bytes)
 {
-	struct fx_flusher *flusher = store->flusher;
 	uint64_t mine;
 	int result;
 
 	pthread_mutex_lock(&flusher->mutex);
-	if (bytes > flusher->room_wanted)
-		flusher->room_wanted = bytes;
-	mine = flusher->room_taken + 1; /* a round that has begun knows nothing of us */
+	if (bytes > demand->wanted)
+		demand->wanted = bytes;
+	mine = demand->taken + 1; /* a round that has begun knows nothing of us */
 	pthread_cond_signal(&flusher->wake);
-	while (flusher->room_answered < mine && !flusher->stop)
-		pthread_cond_wait(&flusher->room, &flusher->mutex);
-	result = flusher->room_answered < mine ? -EIO : flusher->room_result;
+	while (demand->answered < mine && !flusher->stop)
+		pthread_cond_wait(&flusher->answer, &flusher->mutex);
+	result = demand->answered < mine ? -EIO : demand->result;
 	pthread_mutex_unlock(&flusher->mutex);
 	return result;
+}
+
+int fx_flusher_make_room(struct feox_store *store, uint64_t bytes)
+{
+	return ask(store->flusher, &store->flusher->disk, bytes);
+}
+
+int fx_flusher_make_memory(struct feox_store *store, uint64_t bytes)
+{
+	return ask(store->flusher, &store->flusher->memory, bytes);
+}
+
+/* The round that begins is for those who have asked by now. Under the mutex. */
+static uint64_t take(struct demand *demand)
+{
+	uint64_t asked = demand->wanted;
+
+	demand->wanted = 0;
+	demand->taken += asked != 0;
+	return asked;
 }
 
 /* ---- A round -----------------------------------------------------------------------------------
@@ -133,8 +162,14 @@ static int write_batch(struct feox_store *store, bool closing)
 	return err;
 }
 
-static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
-		       uint64_t room_wanted, bool closing)
+/* What a round is for. */
+struct round {
+	struct sync_waiter *waiters;
+	uint64_t disk, memory; /* bytes that are asked for */
+	bool closing;
+};
+
+static void round_trip(struct fx_flusher *flusher, const struct round *round)
 {
 	struct feox_store *store = flusher->store;
 	int err = atomic_load(&store->failed);
@@ -142,7 +177,7 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 	if (err)
 		fx_queue_cut(&store->queue); /* windows are left; its records stay dirty */
 	else
-		err = write_batch(store, closing);
+		err = write_batch(store, round->closing);
 	if (!err && fx_chain_is_long(store)) {
 		int full = fx_chain_checkpoint(store, store->chain);
 
@@ -150,15 +185,18 @@ static void round_trip(struct fx_flusher *flusher, struct sync_waiter *waiters,
 		if (full && full != -ENOSPC)
 			fx_store_fail(store, full, "writing a checkpoint");
 	}
-	call_waiters(store, waiters, err ? -EIO : 0);
+	call_waiters(store, round->waiters, err ? -EIO : 0);
 	fx_epoch_flush(store->epoch);
 	fx_room_reap(store);
-	if (room_wanted)
-		answer_room(flusher, room_wanted);
-	else if (!atomic_load(&store->failed))
+	if (!atomic_load(&store->failed)) {
 		fx_disk_free_update(store);
-	if (!closing && !atomic_load(&store->failed))
-		fx_room_adjust(store);
+		if (!round->closing) {
+			fx_room_adjust(store);
+			fx_cool_ahead(store);
+		}
+	}
+	answer(flusher, &flusher->disk, round->disk, fx_room_make);
+	answer(flusher, &flusher->memory, round->memory, fx_cool_make_room);
 }
 
 /* ---- The thread --------------------------------------------------------------------------------
@@ -192,8 +230,8 @@ static bool wait_for_work(struct fx_flusher *flusher)
 						 ? FX_MIN(FULL_QUEUE_NS, store->flush_interval_ns)
 						 : store->flush_interval_ns);
 
-	while (!flusher->stop && !flusher->waiters && !flusher->room_wanted &&
-	       !atomic_exchange(&flusher->kicked, false))
+	while (!flusher->stop && !flusher->waiters && !flusher->disk.wanted &&
+	       !flusher->memory.wanted && !atomic_exchange(&flusher->kicked, false))
 		if (pthread_cond_timedwait(&flusher->wake, &flusher->mutex, &until) == ETIMEDOUT)
 			break;
 	return !flusher->stop;
@@ -205,18 +243,17 @@ static void *run(void *arg)
 	bool go_on = true;
 
 	while (go_on) {
-		struct sync_waiter *waiters;
-		uint64_t room_wanted;
+		struct round round;
 
 		pthread_mutex_lock(&flusher->mutex);
 		go_on = wait_for_work(flusher);
-		waiters = flusher->waiters;
+		round = (struct round){.waiters = flusher->waiters,
+				       .disk = take(&flusher->disk),
+				       .memory = take(&flusher->memory),
+				       .closing = !go_on};
 		flusher->waiters = NULL;
-		room_wanted = flusher->room_wanted;
-		flusher->room_wanted = 0;
-		flusher->room_taken += room_wanted != 0;
 		pthread_mutex_unlock(&flusher->mutex);
-		round_trip(flusher, waiters, room_wanted, !go_on);
+		round_trip(flusher, &round);
 	}
 	return NULL;
 }
@@ -232,13 +269,16 @@ void fx_flusher_wake(struct feox_store *store)
 	pthread_mutex_unlock(&flusher->mutex);
 }
 
+void fx_flusher_hurry(struct feox_store *store)
+{
+	if (!atomic_load_explicit(&store->flusher->kicked, memory_order_relaxed))
+		fx_flusher_wake(store);
+}
+
 void fx_flusher_kick(struct feox_store *store)
 {
-	struct fx_flusher *flusher = store->flusher;
-
-	if (flusher && !atomic_load_explicit(&flusher->kicked, memory_order_relaxed) &&
-	    is_queue_full(store))
-		fx_flusher_wake(store);
+	if (store->flusher && is_queue_full(store))
+		fx_flusher_hurry(store);
 }
 
 int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result), void *ctx)
@@ -272,14 +312,14 @@ int fx_flusher_start(struct feox_store *store)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&flusher->wake, &attr);
-	pthread_cond_init(&flusher->room, &attr);
+	pthread_cond_init(&flusher->answer, &attr);
 	pthread_condattr_destroy(&attr);
 	fx_disk_free_update(store);
 	store->flusher = flusher;
 	err = pthread_create(&flusher->thread, NULL, run, flusher);
 	if (err) {
 		store->flusher = NULL;
-		pthread_cond_destroy(&flusher->room);
+		pthread_cond_destroy(&flusher->answer);
 		pthread_cond_destroy(&flusher->wake);
 		pthread_mutex_destroy(&flusher->mutex);
 		free(flusher);
@@ -295,17 +335,17 @@ int fx_flusher_stop(struct feox_store *store)
 	pthread_mutex_lock(&flusher->mutex);
 	flusher->stop = true;
 	pthread_cond_broadcast(&flusher->wake);
-	pthread_cond_broadcast(&flusher->room);
+	pthread_cond_broadcast(&flusher->answer);
 	pthread_mutex_unlock(&flusher->mutex);
 	pthread_join(flusher->thread, NULL);
 	/* Two more cuts at most: what was pushed while the last round ran. */
 	for (int i = 0; i < 2; i++) {
-		round_trip(flusher, flusher->waiters, 0, true);
+		round_trip(flusher, &(struct round){.waiters = flusher->waiters, .closing = true});
 		flusher->waiters = NULL;
 	}
 	err = atomic_load(&store->failed) ? -EIO : fx_chain_end(store);
 	store->flusher = NULL;
-	pthread_cond_destroy(&flusher->room);
+	pthread_cond_destroy(&flusher->answer);
 	pthread_cond_destroy(&flusher->wake);
 	pthread_mutex_destroy(&flusher->mutex);
 	free(flusher);

@@ -223,7 +223,7 @@ static bool has_expired(const struct feox_iter *iter, const struct fx_iter_seen 
  */
 static int look_up(struct feox_iter *iter, struct feox_item *item)
 {
-	const struct fx_iter_seen *seen;
+	struct fx_iter_seen *seen;
 	size_t i;
 
 	if (iter->taken >= iter->seen_to)
@@ -238,6 +238,8 @@ static int look_up(struct feox_iter *iter, struct feox_item *item)
 		return 0;
 	if (has_expired(iter, seen))
 		return -ENOENT;
+	if (!seen->value && seen->cold && !(iter->flags & FEOX_NOWAIT))
+		fx_iter_load_ahead(iter);
 	if (!seen->value)
 		return pin_value(iter, iter->hashes[i], item);
 	item->value = seen->value;

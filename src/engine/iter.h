@@ -22,7 +22,7 @@ struct fx_bound {
 
 /* What a key that is looked up was at one moment. */
 struct fx_iter_seen {
-	bool alive;
+	bool alive, cold;
 	const void *value; /* NULL: it is not in its record */
 	uint64_t value_size, version, expiry_ns;
 };
@@ -88,5 +88,8 @@ void fx_iter_look_ahead(struct feox_iter *iter);
 /* Keys in the order's sense of the iterator: <0: a comes first. */
 int fx_iter_compare(const struct feox_iter *iter, const void *a, size_t a_size, const void *b,
 		    size_t b_size);
+
+/* The next value is on disk only: read those behind it with it. iter_cold.c */
+void fx_iter_load_ahead(struct feox_iter *iter);
 
 #endif

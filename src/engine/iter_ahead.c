@@ -71,6 +71,7 @@ static bool see(struct feox_iter *iter, struct fx_record *record, struct fx_iter
 	if (!record || (iter->flags & FEOX_ITER_KEYS_ONLY))
 		return true;
 	seen->value = NULL;
+	seen->cold = fx_record_is_cold(record);
 	seen->value_size = record->value_size;
 	seen->version = record->version;
 	seen->expiry_ns = fx_record_expiry(record);

@@ -3,8 +3,8 @@
  * memory.c - room in the memory limit for what a change is going to allocate (core/budget.h).
  *
  * What was replaced or deleted counts until its grace period is over. So at the limit a change does
- * not fail while that would make room for it: it waits for a grace period. It fails at once when
- * even without everything deferred there would be too little.
+ * not fail while that would make room for it: it waits for a grace period. Where that is not enough
+ * a store on disk lets clean values leave (cool.c). It fails when there is too little even then.
  */
 #include "store.h"
 
@@ -13,11 +13,20 @@
 #include <errno.h>
 
 #define RECLAIMS_MAX  64u /* each gave back something, and others took it */
-#define SPARE_DIVISOR 2u  /* readers keep values in this part of the memory limit */
+#define SPARE_DIVISOR 16u /* of the limit, kept free for writers */
 
-bool fx_memory_is_spare(const struct feox_store *store, uint64_t bytes)
+uint64_t fx_memory_high(const struct feox_store *store)
 {
-	return fx_budget_used(&store->budget) + bytes <= store->budget.limit / SPARE_DIVISOR;
+	return store->budget.limit - store->budget.limit / SPARE_DIVISOR;
+}
+
+bool fx_memory_is_spare(struct feox_store *store, uint64_t bytes)
+{
+	if (fx_budget_used(&store->budget) + bytes <= fx_memory_high(store))
+		return true;
+	if (store->flusher)
+		fx_flusher_hurry(store);
+	return false;
 }
 
 /* Would bytes fit if nothing was deferred? */
@@ -28,17 +37,43 @@ static bool fits_in_time(const struct feox_store *store, uint64_t bytes)
 	return deferred && used - FX_MIN(used, deferred) + bytes <= store->budget.limit;
 }
 
+static bool try_take(struct feox_store *store, uint64_t bytes, uint64_t *ret_taken)
+{
+	if (fx_budget_take(&store->budget, bytes, ret_taken))
+		return false;
+	/* Near the limit: ahead of those who will find none. */
+	if (*ret_taken && store->flusher && fx_budget_used(&store->budget) > fx_memory_high(store))
+		fx_flusher_hurry(store);
+	return true;
+}
+
+/* Make room for bytes, and wait for that. -ENOMEM: nothing can be given back. */
+static int make(struct feox_store *store, uint64_t bytes)
+{
+	int err;
+
+	if (fits_in_time(store, bytes) && fx_epoch_reclaim(store->epoch))
+		return 0;
+	if (!store->flusher)
+		return -ENOMEM;
+	err = fx_flusher_make_memory(store, bytes);
+	return err == -EAGAIN ? 0 : err;
+}
+
 int fx_memory_take(struct feox_store *store, uint64_t bytes, bool nowait, uint64_t *ret_taken)
 {
 	for (unsigned int turn = 0; turn < RECLAIMS_MAX; turn++) {
-		if (fx_budget_take(&store->budget, bytes, ret_taken) == 0)
+		int err;
+
+		if (try_take(store, bytes, ret_taken))
 			return 0;
-		if (!fits_in_time(store, bytes))
+		if (bytes > store->budget.limit || (!store->flusher && !fits_in_time(store, bytes)))
 			return -ENOMEM;
 		if (nowait)
 			return -EAGAIN;
-		if (!fx_epoch_reclaim(store->epoch))
-			return -ENOMEM;
+		err = make(store, bytes);
+		if (err)
+			return err;
 	}
 	return -ENOMEM;
 }

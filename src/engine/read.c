@@ -6,7 +6,8 @@
  * together with the extent its location names, in the section that found the record: there the
  * extent cannot have been removed and its number cannot have been given to another. Then it is read
  * outside, and put in place with one compare-and-swap, so that the next reader has it; unless that
- * would take memory which writers need (reserve.c): then it is gone with the reader's pin.
+ * would take memory which writers need (reserve.c): then it is gone with the reader's pin, and the
+ * flusher makes room for the next one (cool.c).
  */
 #include "commit.h"
 
@@ -108,6 +109,8 @@ static void keep(struct feox_store *store, struct fx_record *record, struct fx_v
 						     value, memory_order_release,
 						     memory_order_relaxed))
 		fx_value_unref(store->slab, value);
+	else
+		fx_count(&store->cool.keeps, 1);
 }
 
 int fx_cold_load(struct feox_store *store, const struct fx_cold *cold)
@@ -167,6 +170,42 @@ int fx_value_pin_cold(struct feox_store *store, const struct fx_cold *cold,
 		keep(store, cold->record, large);
 	fill_value(cold->record, large, value);
 	return 0;
+}
+
+void fx_value_pin_cold_many(struct feox_store *store, const struct fx_cold *colds, size_t count,
+			    struct feox_value *values, int *errors)
+{
+	struct fx_cold_request requests[FX_COLD_MANY];
+	struct fx_value *large[FX_COLD_MANY];
+	size_t which[FX_COLD_MANY], n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t size = colds[i].record->value_size;
+
+		large[i] = colds[i].extent ? fx_value_new(store->slab, size) : NULL;
+		errors[i] = !colds[i].extent ? -EIO : -ENOMEM;
+		if (!large[i])
+			continue;
+		requests[n] = (struct fx_cold_request){.extent = colds[i].extent,
+						       .location = colds[i].location,
+						       .value_size = size,
+						       .buffer = large[i]->bytes};
+		which[n++] = i;
+	}
+	fx_cold_read_many(store, requests, n);
+	for (size_t k = 0; k < n; k++) {
+		size_t i = which[k];
+
+		errors[i] = requests[k].err;
+		if (errors[i]) {
+			fx_value_unref(store->slab, large[i]);
+			continue;
+		}
+		fx_count(&store->io.read_bytes, large[i]->size);
+		if (fx_memory_is_spare(store, large[i]->size))
+			keep(store, colds[i].record, large[i]);
+		fill_value(colds[i].record, large[i], &values[i]);
+	}
 }
 
 bool fx_value_unpin(struct feox_store *store, struct feox_value *value)

@@ -90,6 +90,8 @@ FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 		IO(read_bytes);
 		IO(grow_count);
 		IO(shrink_count);
+		IO(cooled_values);
+		IO(cooled_bytes);
 		IO(changed_bytes);
 		IO(allocated_bytes);
 		IO(live_bytes);

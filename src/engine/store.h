@@ -27,6 +27,7 @@
  *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable; settle.c: its end
  *   pack.c      records -> extents; compact.c: what lives in emptied extents is moved
  *   room.c      growth, shrinking, room for those who wait
+ *   cool.c     clean values leave memory
  *   dying.c     what dies on disk with a batch
  *   amend.c     what is new of records whose value is on disk; amend_found.c: the same in recovery
  *   disk_write.c, disk_read.c   writes in flight; reading extents
@@ -48,6 +49,7 @@
 
 #include "budget.h"
 #include "clock.h"
+#include "clock_cache.h"
 #include "device.h"
 #include "epoch.h"
 #include "extent_table.h"
@@ -113,6 +115,15 @@ struct feox_store {
 	struct fx_ordered_index *order;
 	struct fx_budget budget;
 
+	struct {
+		_Atomic bool tracks;	/* readers say what they use */
+		_Atomic uint64_t keeps; /* values kept in memory that were read from disk */
+		/* The flusher's. */
+		struct fx_clock_cache clock;
+		bool found_nothing; /* at the last search, when these were so: */
+		uint64_t commits, kept, searched_ns;
+	} cool; /* cool.c */
+
 	/* Versions and numbers: any thread. */
 	_Atomic uint64_t version_shards[FX_VERSION_SHARDS]; /* latest given out, by hash */
 	_Atomic uint64_t version_ceiling; /* durable; no automatic version passes it */
@@ -163,7 +174,7 @@ struct feox_store {
 		_Atomic uint64_t device_bytes, extents, leaving;
 		_Atomic uint64_t allocated_bytes, live_bytes; /* extents; what lives in them */
 		_Atomic uint64_t gain_blocks; /* compaction or a new chain could free */
-		_Atomic uint64_t compacted_bytes, shrink_count;
+		_Atomic uint64_t compacted_bytes, shrink_count, cooled_values, cooled_bytes;
 		_Atomic uint64_t changed_bytes;
 		uint64_t recovered_keys, recovery_ns;
 	} io;
@@ -184,6 +195,9 @@ int fx_flusher_stop(struct feox_store *store);
 /* Wake it if enough is queued to be worth a round. Any thread. */
 void fx_flusher_kick(struct feox_store *store);
 
+/* Wake it unless it has been woken: memory runs short. Any thread. */
+void fx_flusher_hurry(struct feox_store *store);
+
 /* Wake it: somebody waits for room in the queue. Any thread. */
 void fx_flusher_wake(struct feox_store *store);
 
@@ -198,6 +212,12 @@ int fx_flusher_sync(struct feox_store *store, void (*done)(void *ctx, int result
  * dead records hold comes back, the file grows. 0: there was as much, -ENOSPC, -EIO.
  */
 int fx_flusher_make_room(struct feox_store *store, uint64_t bytes);
+
+/*
+ * The same for memory: what is queued becomes clean, clean values leave. 0: there was as much, but
+ * others may have taken it; -EAGAIN: some, not as much; -ENOMEM: nothing can leave.
+ */
+int fx_flusher_make_memory(struct feox_store *store, uint64_t bytes);
 
 /* ---- create.c, format.c, recovery.c: before the flusher runs ------------------------------------
  */
@@ -236,6 +256,18 @@ int fx_store_recover(struct feox_store *store,
 int fx_cold_read(struct feox_store *store, struct fx_extent *extent, fx_location location,
 		 uint64_t value_size, uint64_t offset, void *buffer, size_t size);
 
+/* A whole value to be read. */
+struct fx_cold_request {
+	struct fx_extent *extent;
+	fx_location location;
+	uint64_t value_size;
+	void *buffer;
+	int err; /* set: as fx_cold_read() */
+};
+
+/* Several of them at once, as the device can. The caller has pinned all. */
+void fx_cold_read_many(struct feox_store *store, struct fx_cold_request *requests, size_t count);
+
 /* ---- reserve.c ----------------------------------------------------------------------------------
  */
 
@@ -270,11 +302,14 @@ uint64_t fx_disk_take_spare(struct feox_store *store, uint64_t wanted);
  */
 int fx_memory_take(struct feox_store *store, uint64_t bytes, bool nowait, uint64_t *ret_taken);
 
+/* Where values begin to leave memory: what is beyond is kept free for writers. */
+uint64_t fx_memory_high(const struct feox_store *store);
+
 /*
- * May bytes be kept that can be had again from disk? Only within half of the memory limit: what
- * readers have kept stays, and writers need the rest.
+ * May bytes be kept that can be had again from disk? Where there is no room for them beside what
+ * writers need, the flusher is asked to make some.
  */
-bool fx_memory_is_spare(const struct feox_store *store, uint64_t bytes);
+bool fx_memory_is_spare(struct feox_store *store, uint64_t bytes);
 
 /* ---- commit.c: what the flusher calls when a batch is durable ----------------------------------
  */
@@ -284,6 +319,9 @@ bool fx_memory_is_spare(const struct feox_store *store, uint64_t bytes);
  * thread has prepared for it (fx_epoch_prepare()).
  */
 void fx_record_retire(struct feox_store *store, struct fx_record *record);
+
+/* The same for the reference that a record had on its value. */
+void fx_value_retire(struct feox_store *store, struct fx_value *value);
 
 /* The epoch's way to free it: drops a reference. ctx is the store. */
 void fx_record_free(void *record, void *ctx);

@@ -195,18 +195,21 @@ static struct fx_io *record_reap(struct fx_device *device)
 	return p.io;
 }
 
-static int record_read(struct fx_device *device, void *buffer, size_t size, uint64_t offset)
+static void record_read_one(struct recorder *r, struct fx_io *io)
 {
-	struct recorder *r = self(device)->recorder;
-	int err = fault(r, RECORDER_READ);
-
+	io->result = fault(r, RECORDER_READ);
 	pthread_mutex_lock(&r->mutex);
-	if (!err && (offset > r->size || size > r->size - offset))
-		err = -EIO;
-	if (!err)
-		memcpy(buffer, r->view + offset, size);
+	if (!io->result && (io->offset > r->size || io->size > r->size - io->offset))
+		io->result = -EIO;
+	if (!io->result)
+		memcpy(io->buffer, r->view + io->offset, io->size);
 	pthread_mutex_unlock(&r->mutex);
-	return err;
+}
+
+static void record_read(struct fx_device *device, struct fx_io *ios, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		record_read_one(self(device)->recorder, &ios[i]);
 }
 
 static int record_resize(struct fx_device *device, uint64_t size)

@@ -29,6 +29,29 @@ static struct fx_device *open_kind(struct fixture *f, const char *kind)
 	return device;
 }
 
+/* What was written before, read at once; one that fails fails alone. */
+static void reads_together(struct fx_device *device)
+{
+	struct fx_io ios[FX_DEVICE_DEPTH_MAX];
+	uint8_t *back = malloc(FX_DEVICE_DEPTH_MAX * 100);
+
+	for (unsigned int i = 0; i < FX_DEVICE_DEPTH_MAX; i++)
+		ios[i] = (struct fx_io){.buffer = back + i * 100,
+					.size = 100,
+					.offset = (i == 7 ? device->size : i * FX_BLOCK) - 1,
+					.result = 1};
+	ios[0].offset = 0;
+	device->ops->read(device, ios, FX_DEVICE_DEPTH_MAX);
+	for (unsigned int i = 0; i < FX_DEVICE_DEPTH_MAX; i++) {
+		assert_int_equal(ios[i].result, i == 7 ? -EIO : 0);
+		if (i && i != 7)
+			assert_int_equal(back[i * 100], i - 1);
+		if (i != 7)
+			assert_int_equal(back[i * 100 + 99], i);
+	}
+	free(back);
+}
+
 static void write_many(struct fx_device *device)
 {
 	struct fx_io ios[FX_DEVICE_DEPTH_MAX + 1] = {0};
@@ -61,6 +84,7 @@ static void write_many(struct fx_device *device)
 	assert_int_equal(fx_device_read(device, back, 100, 4096 - 50), 0); /* across, unaligned */
 	assert_int_equal(back[49], 0);
 	assert_int_equal(back[50], 1);
+	reads_together(device);
 	free(blocks);
 }
 
