@@ -2,6 +2,8 @@
 #include "pack.h"
 
 #include "bytes.h"
+#include "cleanup.h"
+#include "compact.h"
 #include "extent.h"
 #include "patience.h"
 
@@ -9,10 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PACK_LEAST ((uint64_t)16 * 1024)
+
 void fx_pack_begin(struct fx_pack *pack, struct feox_store *store, struct fx_write_queue *writes,
 		   uint64_t next_sequence)
 {
-	*pack = (struct fx_pack){.store = store, .writes = writes, .next_sequence = next_sequence};
+	/* One that lives mostly has to fit into what is kept for compaction. */
+	uint64_t limit = fx_compact_reserve_blocks(store) * FX_BLOCK / 4 * 3;
+
+	*pack = (struct fx_pack){.store = store,
+				 .writes = writes,
+				 .next_sequence = next_sequence,
+				 .limit = FX_MIN(FX_PACK_BYTES, FX_MAX(limit, PACK_LEAST))};
 }
 
 void fx_pack_free(struct fx_pack *pack)
@@ -247,7 +257,7 @@ int fx_pack_add(struct fx_pack *pack, const struct fx_pack_item *item)
 
 	/* Values stay within reach of a location's 16 bits of offset: FX_PACK_BYTES at most, or the
 	 * first and only one behind a directory of 112 KiB. */
-	if (pack->count && (total > FX_PACK_BYTES || pack->count == FX_EXTENT_RECORDS_MAX || large))
+	if (pack->count && (total > pack->limit || pack->count == FX_EXTENT_RECORDS_MAX || large))
 		err = write_extent(pack);
 	if (!err)
 		err = collect(pack, item);

@@ -8,7 +8,7 @@
 
 #include "disk_write.h"
 
-#define FX_PACK_BYTES	  ((uint64_t)256 * 1024) /* a packed extent */
+#define FX_PACK_BYTES	  ((uint64_t)256 * 1024) /* a packed extent, less in a small store */
 #define FX_PACK_VALUE_MAX ((uint64_t)32 * 1024)	 /* larger values get an extent of their own */
 
 /* A record on its way: what is new, or one that is moved. */
@@ -22,6 +22,7 @@ struct fx_pack {
 	struct feox_store *store;
 	struct fx_write_queue *writes;
 	uint64_t next_sequence;
+	uint64_t limit; /* bytes of a packed extent */
 	/* The extent being collected. */
 	struct fx_pack_item *items;
 	uint32_t count, capacity;

@@ -162,12 +162,33 @@ static void promise_is_not_room_twice(void **state)
 	free(value);
 }
 
+/* An extent may not be so large that compaction never has the room to move what lives in it. */
+static void small_store_takes_overwrites(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t value[100] = {1};
+	struct feox_stats stats;
+	unsigned int n = 0;
+
+	open_limited(f, 4 << 20, 0);
+	do {
+		assert_int_equal(put_number(f, n++, value, sizeof(value)), 0);
+		if (n % 500 == 0)
+			assert_int_equal(feox_sync(f->store), 0);
+		assert_int_equal(feox_stats(f->store, &stats), 0);
+	} while (stats.live_bytes < ((uint64_t)4 << 20) / 100 * 72);
+	for (unsigned int i = 0; i < 10 * n; i++)
+		assert_int_equal(put_number(f, i * 7919u % n, value, sizeof(value)), 0);
+	assert_int_equal(feox_stats(f->store, &stats), 0);
+	assert_true(stats.compacted_bytes > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(tiny_store_outlives_its_journal),	  TEST(full_store_takes_deletes),
 		TEST(room_of_deleted_comes_back_at_once), TEST(fragmented_store_takes_large_value),
-		TEST(promise_is_not_room_twice),
+		TEST(promise_is_not_room_twice),	  TEST(small_store_takes_overwrites),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
