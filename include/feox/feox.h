@@ -60,10 +60,18 @@ struct feox_batch;
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
 enum feox_open_flag {
-	FEOX_OPEN_CREATE = 1 << 0,    /* make the store when the file is missing or blank */
-	FEOX_OPEN_READ_ONLY = 1 << 1, /* never write to the file; excludes CREATE */
-	FEOX_OPEN_NO_URING = 1 << 2,  /* use pread(2)/pwrite(2) even where io_uring works */
-	FEOX_OPEN_NO_SWEEPER = 1 << 3 /* leave expired keys in memory until they are overwritten */
+	FEOX_OPEN_CREATE = 1 << 0,     /* make the store when the file is missing or blank */
+	FEOX_OPEN_READ_ONLY = 1 << 1,  /* never write to the file; excludes CREATE */
+	FEOX_OPEN_NO_URING = 1 << 2,   /* use pread(2)/pwrite(2) even where io_uring works */
+	FEOX_OPEN_NO_SWEEPER = 1 << 3, /* leave expired keys in memory until they are overwritten */
+	/*
+	 * Without a path only: a cache. At the memory limit (4 MiB or more) a write evicts keys
+	 * that were not used lately instead of failing: get, read, stat, get_many and every change
+	 * of a key use it, iterators do not. Never evicted are keys that end with the separator
+	 * and the empty one, which mounts keep directories by, and values that are pinned. -ENOMEM
+	 * is left for what does not fit without all that can go.
+	 */
+	FEOX_OPEN_CACHE = 1 << 4
 };
 
 enum feox_log_level { FEOX_LOG_ERROR, FEOX_LOG_WARNING, FEOX_LOG_INFO };
@@ -73,7 +81,9 @@ enum feox_event_kind {
 	FEOX_EVENT_TOUCH,  /* expiry or metadata changed; the version is that of the value */
 	FEOX_EVENT_DELETE, /* version is the delete's, above all before */
 	FEOX_EVENT_EXPIRE, /* as DELETE, when the sweeper removes an expired key: some time later */
-	FEOX_EVENT_RENAME  /* what was from's is key's now, under this version */
+	FEOX_EVENT_RENAME, /* what was from's is key's now, under this version */
+	FEOX_EVENT_EVICT   /* as DELETE, by FEOX_OPEN_CACHE: told by the thread whose write needed
+			    * the room, before that write */
 };
 
 /*
@@ -154,7 +164,7 @@ struct feox_diag {
  * -EUCLEAN  not a feox store, or damaged beyond what recovery may decide: diag says where. Only a
  *	     blank file or device (nothing but zeros) is made a store
  * -ENOTSUP  written by a newer format version
- * -EINVAL   an option is out of range, or the separator is not the store's
+ * -EINVAL   an option is out of range, the separator is not the store's, or a cache has a path
  * -ENOSPC   a new file does not get its initial size
  */
 FEOX_API int feox_open(const struct feox_options *options, struct feox_store **ret_store,
@@ -731,7 +741,8 @@ struct feox_stats {
 	uint64_t touches;    /* set_expiry, set_metadata */
 	uint64_t renames;    /* keys moved; an exchange is one */
 	uint64_t batches;    /* batch_commit, rename, rename_prefix */
-	uint64_t expiries;   /* expired keys that the sweeper has removed */
+	uint64_t expiries;   /* expired keys that the sweeper, or eviction, has removed */
+	uint64_t evictions;  /* keys that FEOX_OPEN_CACHE has removed */
 	uint64_t iterations; /* iter_open */
 	uint64_t items;	     /* given by iter_next; exact when the iterator is closed */
 	uint64_t syncs;	     /* sync, sync_key, sync_async */

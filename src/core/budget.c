@@ -33,7 +33,7 @@ static uint64_t used_at_most(const struct fx_budget *budget)
 	       fx_slab_claimed(budget->slab);
 }
 
-static bool is_far(const struct fx_budget *budget, uint64_t bytes)
+bool fx_budget_is_far(const struct fx_budget *budget, uint64_t bytes)
 {
 	uint64_t far = budget->limit / FX_BUDGET_FAR_DIVISOR;
 
@@ -43,7 +43,7 @@ static bool is_far(const struct fx_budget *budget, uint64_t bytes)
 
 int fx_budget_take(struct fx_budget *budget, uint64_t bytes, uint64_t *ret_taken)
 {
-	if (is_far(budget, bytes)) {
+	if (fx_budget_is_far(budget, bytes)) {
 		*ret_taken = 0;
 		return 0;
 	}

@@ -53,6 +53,9 @@ void fx_budget_init(struct fx_budget *budget, const struct fx_slab *slab, uint64
 /* Bytes in use, with what is taken and promised. */
 uint64_t fx_budget_used(const struct fx_budget *budget);
 
+/* Is so much free that bytes may be allocated without asking? */
+bool fx_budget_is_far(const struct fx_budget *budget, uint64_t bytes);
+
 /*
  * Take room for bytes that are to be allocated; *ret_taken (0 far from the limit) is given back
  * when they are: fx_budget_give(). -ENOMEM: they do not fit now.

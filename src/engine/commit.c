@@ -95,6 +95,18 @@ static struct fx_record *find_visible(struct feox_store *store, uint64_t hash, c
 	return fx_word_visible(word);
 }
 
+/* The same, and the key was used: a cache remembers it. */
+static struct fx_record *find_used(struct feox_store *store, uint64_t hash, const void *key,
+				   size_t key_size)
+{
+	fx_slot *slot;
+	fx_word word = fx_hash_index_find(store->hash, hash, key, key_size, &slot);
+
+	if (word)
+		fx_slot_reference(slot);
+	return fx_word_visible(word);
+}
+
 /*
  * record is what was visible. Found expired: absent only if it was still there when the clock was
  * read, else it may have been replaced before it expired, and the key was never absent.
@@ -127,6 +139,15 @@ struct fx_record *fx_find_live_near(struct feox_store *store, fx_slot *near, uin
 	if (near && atomic_load_explicit(&store->cool.tracks, memory_order_relaxed))
 		fx_slot_reference(near);
 	return unless_expired(store, fx_word_visible(word), hash, key, key_size);
+}
+
+struct fx_record *fx_find_used(struct feox_store *store, uint64_t hash, const void *key,
+			       size_t key_size)
+{
+	struct fx_record *record = store->cache_bytes ? find_used(store, hash, key, key_size)
+						      : find_visible(store, hash, key, key_size);
+
+	return unless_expired(store, record, hash, key, key_size);
 }
 
 void fx_backoff(unsigned int *turns)
@@ -223,8 +244,11 @@ static int attempt(struct feox_store *store, struct fx_change *c)
 		return fx_change_wait(c, fx_word_settle(store, slot, word) ? FX_WAIT_NOT
 									   : FX_WAIT_KEY);
 	}
-	if (c->sweep && (old != c->sweep || !fx_record_expired(old, fx_clock_now(&store->clock))))
+	if (c->sweep && (old != c->sweep ||
+			 (!c->evicts && !fx_record_expired(old, fx_clock_now(&store->clock)))))
 		return -ENOENT;
+	if (store->cache_bytes && old && !c->deletes)
+		fx_slot_reference(slot);
 	if (old && (old->flags & FX_RECORD_EXPIRES) && !c->sweep &&
 	    fx_record_expired(old, fx_clock_now(&store->clock)))
 		old = NULL;

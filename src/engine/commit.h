@@ -66,6 +66,7 @@ struct fx_change {
 	bool keep_version;	       /* the old record's version stays */
 	bool deletes;		       /* the key leaves the order; works whatever is deferred */
 	const struct fx_record *sweep; /* only if the key still has this record, and it expired */
+	bool evicts;		       /* then also if it has not */
 
 	/* For build. */
 	const void *value;
@@ -150,6 +151,10 @@ struct fx_record *fx_find_live(struct feox_store *store, uint64_t hash, const vo
 /* The same, near: see fx_hash_index_find_near(). */
 struct fx_record *fx_find_live_near(struct feox_store *store, fx_slot *near, uint64_t hash,
 				    const void *key, size_t key_size);
+
+/* The same, and the key was used: a cache keeps it for a while. */
+struct fx_record *fx_find_used(struct feox_store *store, uint64_t hash, const void *key,
+			       size_t key_size);
 
 /*
  * A word that says PENDING or INTENT is in a writer's way. True: it was an intent already decided

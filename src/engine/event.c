@@ -17,7 +17,8 @@ static void tell(struct feox_store *store, const struct feox_event *event)
 void fx_event_change(struct feox_store *store, const struct fx_change *c)
 {
 	struct feox_event event = {
-		.kind = c->sweep	  ? FEOX_EVENT_EXPIRE
+		.kind = c->evicts	  ? FEOX_EVENT_EVICT
+			: c->sweep	  ? FEOX_EVENT_EXPIRE
 			: c->deleted	  ? FEOX_EVENT_DELETE
 			: c->keep_version ? FEOX_EVENT_TOUCH
 					  : FEOX_EVENT_SET,

@@ -76,6 +76,15 @@ struct counts {
 	uint64_t hits, misses, pins;
 };
 
+static struct fx_record *find_record(const struct group *g, size_t i)
+{
+	const struct feox_key *key = g->keys[i];
+
+	if (g->store->cache_bytes)
+		return fx_find_used(g->store, g->hashes[i], key->data, key->size);
+	return fx_find_live_near(g->store, g->near[i], g->hashes[i], key->data, key->size);
+}
+
 /* 0: found; 1: cold, pinned. */
 static int find(const struct group *g, size_t i, struct feox_value *ret_value,
 		struct fx_cold *ret_cold)
@@ -84,8 +93,7 @@ static int find(const struct group *g, size_t i, struct feox_value *ret_value,
 
 	if (!g->valid[i])
 		return -EINVAL;
-	record = fx_find_live_near(g->store, g->near[i], g->hashes[i], g->keys[i]->data,
-				   g->keys[i]->size);
+	record = find_record(g, i);
 	if (!record)
 		return -ENOENT;
 	if (fx_record_is_cold(record)) {

@@ -5,6 +5,10 @@
  * What was replaced or deleted counts until its grace period is over. So at the limit a change does
  * not fail while that would make room for it: it waits for a grace period. Where that is not enough
  * a store on disk lets clean values leave (cool.c). It fails when there is too little even then.
+ *
+ * A cache evicts before that. What it keeps (what is used and not deferred) stays below
+ * cache_bytes, which leaves the rest of the limit to what is deferred: so a write at the limit
+ * usually evicts a key or two, and waits for nothing.
  */
 #include "store.h"
 
@@ -52,7 +56,7 @@ static int make(struct feox_store *store, uint64_t bytes)
 {
 	int err;
 
-	if (fits_in_time(store, bytes) && fx_epoch_reclaim(store->epoch))
+	if ((store->cache_bytes || fits_in_time(store, bytes)) && fx_epoch_reclaim(store->epoch))
 		return 0;
 	if (!store->flusher)
 		return -ENOMEM;
@@ -60,14 +64,38 @@ static int make(struct feox_store *store, uint64_t bytes)
 	return err == -EAGAIN ? 0 : err;
 }
 
+/* A cache: how much more than it is to keep there would be with bytes. */
+static uint64_t excess(const struct feox_store *store, uint64_t bytes)
+{
+	uint64_t used = fx_budget_used(&store->budget), deferred = fx_epoch_deferred(store->epoch);
+
+	used = used - FX_MIN(used, deferred) + bytes;
+	return used > store->cache_bytes ? used - store->cache_bytes : 0;
+}
+
+static int evict_for(struct feox_store *store, uint64_t bytes)
+{
+	uint64_t wanted;
+
+	if (bytes > store->cache_bytes) /* nothing has to go for what will not fit all the same */
+		return -ENOMEM;
+	while ((wanted = excess(store, bytes)))
+		if (!fx_evict(store, wanted))
+			return -ENOMEM;
+	return 0;
+}
+
 int fx_memory_take(struct feox_store *store, uint64_t bytes, bool nowait, uint64_t *ret_taken)
 {
 	for (unsigned int turn = 0; turn < RECLAIMS_MAX; turn++) {
-		int err;
+		int err = 0;
 
-		if (try_take(store, bytes, ret_taken))
-			return 0;
-		if (bytes > store->budget.limit || (!store->flusher && !fits_in_time(store, bytes)))
+		if (store->cache_bytes && !fx_budget_is_far(&store->budget, bytes))
+			err = evict_for(store, bytes);
+		if (err || try_take(store, bytes, ret_taken))
+			return err;
+		if (bytes > store->budget.limit ||
+		    (!store->flusher && !store->cache_bytes && !fits_in_time(store, bytes)))
 			return -ENOMEM;
 		if (nowait)
 			return -EAGAIN;

@@ -230,7 +230,7 @@ static int find(struct feox_store *store, uint64_t hash, const void *key, size_t
 	int result = 0;
 
 	fx_epoch_enter();
-	record = fx_find_live(store, hash, key, key_size);
+	record = fx_find_used(store, hash, key, key_size);
 	if (!record) {
 		result = -ENOENT;
 	} else if (fx_record_is_cold(record)) {
@@ -301,7 +301,7 @@ static int copy_slice(struct feox_store *store, uint64_t hash, const void *key, 
 	int result = 0;
 
 	fx_epoch_enter();
-	record = fx_find_live(store, hash, key, key_size);
+	record = fx_find_used(store, hash, key, key_size);
 	if (!record) {
 		result = -ENOENT;
 	} else {
@@ -381,7 +381,7 @@ FEOX_API int feox_stat(struct feox_store *store, const void *key, size_t key_siz
 	counters = fx_counters(store);
 	begin_ns = fx_timer_begin(counters);
 	fx_epoch_enter();
-	record = fx_find_live(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size);
+	record = fx_find_used(store, fx_hash_key(store->hash_seed, key, key_size), key, key_size);
 	if (record) {
 		size_t n = record->metadata_size;
 

@@ -68,6 +68,7 @@ FEOX_API int feox_stats(struct feox_store *store, struct feox_stats *ret_stats)
 	SUM(renames);
 	SUM(batches);
 	SUM(expiries);
+	SUM(evictions);
 	SUM(iterations);
 	SUM(items);
 	SUM(syncs);

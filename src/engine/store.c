@@ -33,7 +33,8 @@
 #define DEFERRED_MIN	       ((uint64_t)256 << 10)
 
 #define OPEN_FLAGS                                                                                 \
-	(FEOX_OPEN_CREATE | FEOX_OPEN_READ_ONLY | FEOX_OPEN_NO_URING | FEOX_OPEN_NO_SWEEPER)
+	(FEOX_OPEN_CREATE | FEOX_OPEN_READ_ONLY | FEOX_OPEN_NO_URING | FEOX_OPEN_NO_SWEEPER |      \
+	 FEOX_OPEN_CACHE)
 
 /* ---- Saying things -----------------------------------------------------------------------------
  */
@@ -91,6 +92,11 @@ static int check_options(const struct feox_options *o, struct feox_diag *diag)
 			       o->flags & ~(unsigned int)OPEN_FLAGS);
 	if ((o->flags & FEOX_OPEN_READ_ONLY) && (o->flags & FEOX_OPEN_CREATE))
 		return fx_diag(diag, -EINVAL, "a store cannot be created read-only");
+	if ((o->flags & FEOX_OPEN_CACHE) && o->path)
+		return fx_diag(diag, -EINVAL, "only a store in memory can be a cache");
+	if ((o->flags & FEOX_OPEN_CACHE) && o->memory_limit_bytes &&
+	    o->memory_limit_bytes < FX_CACHE_LIMIT_MIN)
+		return fx_diag(diag, -EINVAL, "a cache has a memory limit of at least 4 MiB");
 	if (o->max_value_bytes > FEOX_VALUE_MAX)
 		return fx_diag(diag, -EINVAL, "the largest value may be %zu bytes at most",
 			       FEOX_VALUE_MAX);
@@ -149,6 +155,7 @@ static void apply_options(struct feox_store *store, const struct feox_options *o
 	fx_clock_init(&store->clock, o->now, o->now_ctx);
 	fx_queue_init(&store->queue);
 	init_batch_gate(store);
+	fx_hand_init(&store->hand);
 	pthread_mutex_init(&store->prefix_mutex, NULL);
 	pthread_cond_init(&store->prefix_open, NULL);
 	atomic_init(&store->expiry_next, UINT64_MAX);
@@ -191,6 +198,8 @@ static int create_memory(struct feox_store *store)
 	if (err)
 		return err;
 	fx_budget_init(&store->budget, store->slab, store->memory_limit);
+	if (store->flags & FEOX_OPEN_CACHE)
+		store->cache_bytes = store->memory_limit - deferred_max(store);
 	err = fx_epoch_create(store, &store->epoch);
 	if (!err)
 		fx_epoch_configure(store->epoch, fx_record_free, deferred_max(store));
@@ -383,6 +392,7 @@ void fx_store_free(struct feox_store *store)
 	fx_queue_destroy(&store->queue);
 	pthread_cond_destroy(&store->prefix_open);
 	pthread_mutex_destroy(&store->prefix_mutex);
+	fx_hand_destroy(&store->hand);
 	pthread_rwlock_destroy(&store->batch_gate);
 	free(store);
 }

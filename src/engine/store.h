@@ -23,6 +23,7 @@
  *   iter.c      ranges; iter_range.c which keys, iter_ahead.c what they are
  *   queue.c     published changes on their way to the flusher; the consistent cut
  *   reserve.c   disk promised before publication; memory.c: memory
+ *   evict.c     a cache makes room: CLOCK
  *   flush.c     the flusher's thread: when to write, who waits for it, growth
  *   batch_write.c    one cut -> extents + commit record -> fdatasync -> durable; settle.c: its end
  *   pack.c      records -> extents; compact.c: what lives in emptied extents is moved
@@ -52,6 +53,7 @@
 #include "clock_cache.h"
 #include "device.h"
 #include "epoch.h"
+#include "evict.h"
 #include "extent_table.h"
 #include "feox/feox.h"
 #include "hash.h"
@@ -77,7 +79,8 @@
 
 /* Counters of operations, by thread, summed by feox_stats(). */
 struct fx_counters {
-	_Atomic uint64_t gets, misses, puts, deletes, touches, renames, batches, expiries;
+	_Atomic uint64_t gets, misses, puts, deletes, touches, renames, batches, expiries,
+		evictions;
 	_Atomic uint64_t iterations, items, syncs;
 	_Atomic uint32_t turn; /* histogram.h */
 	_Atomic int64_t keys;  /* live in the index */
@@ -96,8 +99,9 @@ struct fx_sweeper; /* sweeper.c */
 struct feox_store {
 	/* Set at open, constant afterwards. */
 	uint64_t hash_seed;
-	uint64_t store_seed; /* of checksums, from the UUID */
-	unsigned int flags;  /* enum feox_open_flag */
+	uint64_t store_seed;  /* of checksums, from the UUID */
+	unsigned int flags;   /* enum feox_open_flag */
+	uint64_t cache_bytes; /* a cache keeps so much; 0: it is none */
 	uint64_t memory_limit, max_value, initial_size, grow_max, max_size, flush_interval_ns;
 	bool persistent; /* has a device; else memory only */
 	bool read_only;	 /* opened so */
@@ -114,6 +118,7 @@ struct feox_store {
 	struct fx_hash_index *hash;
 	struct fx_ordered_index *order;
 	struct fx_budget budget;
+	struct fx_hand hand; /* of a cache */
 
 	struct {
 		_Atomic bool tracks;	/* readers say what they use */
@@ -297,8 +302,8 @@ uint64_t fx_disk_take_spare(struct feox_store *store, uint64_t wanted);
 
 /*
  * Take room in the memory limit for bytes that are to be allocated. Outside of epoch sections: what
- * is deferred is waited for when that makes room, with nowait it is -EAGAIN then. *ret_taken is for
- * fx_budget_give(). -ENOMEM: there is no room.
+ * is deferred is waited for when that makes room, with nowait it is -EAGAIN then; a cache evicts.
+ * *ret_taken is for fx_budget_give(). -ENOMEM: there is no room.
  */
 int fx_memory_take(struct feox_store *store, uint64_t bytes, bool nowait, uint64_t *ret_taken);
 

@@ -167,11 +167,22 @@ unsigned int fx_keep_flags(const struct fx_change *c)
 	       (c->flags & FEOX_SET_EXPIRY ? 0u : FEOX_KEEP_EXPIRY);
 }
 
+/* A change that makes room in a cache is about to use its key: that should not be what goes. */
+static void keep_key(struct feox_store *store, const struct fx_change *c, uint64_t bytes)
+{
+	if (!store->cache_bytes || fx_budget_is_far(&store->budget, bytes))
+		return;
+	fx_epoch_enter();
+	fx_find_used(store, c->hash, c->key, c->key_size);
+	fx_epoch_leave();
+}
+
 int fx_commit_within(struct feox_store *store, struct fx_change *c, uint64_t value_size)
 {
 	uint64_t taken = 0;
 	int err = 0;
 
+	keep_key(store, c, value_size);
 	if (!(c->flags & FEOX_RESERVED))
 		err = fx_memory_take(store,
 				     fx_record_bytes(c->key_size, c->metadata_size, value_size),
@@ -192,6 +203,8 @@ int fx_put_value(struct feox_store *store, struct fx_change *c, const void *valu
 		return -EINVAL;
 	if (value_size > store->max_value)
 		return -EFBIG;
+	if (value_size > FX_INLINE_MAX)
+		keep_key(store, c, value_size);
 	err = fx_value_prepare(store, value, value_size, c->flags, &c->large);
 	if (err)
 		return err;
@@ -264,20 +277,37 @@ FEOX_API int feox_delete(struct feox_store *store, const void *key, size_t key_s
 	return 0;
 }
 
-int fx_sweep_key(struct feox_store *store, struct fx_record *record)
+/* Delete the key of record if it still has it. */
+static int remove_record(struct feox_store *store, struct fx_record *record, bool evicts,
+			 unsigned int flags)
 {
 	struct fx_change c;
 	int err = fx_change_init(store, &c, fx_record_key(record), record->key_size, NULL, 0);
 
 	if (err)
 		return err;
+	c.flags |= flags;
 	c.sweep = record;
+	c.evicts = evicts;
 	c.build = build_tombstone;
 	c.deletes = true;
 	err = fx_commit(store, &c);
 	if (!err)
-		fx_count(&fx_counters(store)->expiries, 1);
+		fx_count(evicts ? &fx_counters(store)->evictions : &fx_counters(store)->expiries,
+			 1);
 	return err;
+}
+
+int fx_sweep_key(struct feox_store *store, struct fx_record *record)
+{
+	return remove_record(store, record, false, 0);
+}
+
+int fx_evict_key(struct feox_store *store, struct fx_record *record)
+{
+	bool expired = fx_record_expired(record, fx_clock_now(&store->clock));
+
+	return remove_record(store, record, !expired, FEOX_NOWAIT);
 }
 
 /* Commit a change of what is beside the value. */
@@ -352,6 +382,7 @@ FEOX_API int feox_set_metadata(struct feox_store *store, const void *key, size_t
 	c.metadata = metadata;
 	c.metadata_size = metadata_size;
 	c.build = build_metadata;
+	keep_key(store, &c, metadata_size);
 	err = fx_memory_take(store, metadata_size, c.flags & FEOX_NOWAIT, &taken);
 	if (err)
 		return err;

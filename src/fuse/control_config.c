@@ -57,7 +57,7 @@ static void set_engine_options(json_t *object, const struct fx_fs *fs)
 	separator[0] = o.separator;
 	set_text(object, "separator", separator);
 	set_number(object, "memory", o.memory_limit_bytes);
-	set_text(object, "evict", "none");
+	set_text(object, "evict", o.flags & FEOX_OPEN_CACHE ? "clock" : "none");
 	set_number(object, "size", o.initial_size_bytes);
 	set_number(object, "grow_max", o.grow_max_bytes);
 	set_limit(object, "max_size", o.max_size_bytes, 0);

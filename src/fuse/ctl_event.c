@@ -23,6 +23,8 @@ static const char *name_of(enum feox_event_kind kind)
 		return "del";
 	case FEOX_EVENT_EXPIRE:
 		return "expire";
+	case FEOX_EVENT_EVICT:
+		return "evict";
 	case FEOX_EVENT_RENAME:
 		return "rename";
 	case FEOX_EVENT_TOUCH:

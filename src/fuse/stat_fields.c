@@ -21,6 +21,7 @@ const struct fx_stat_field fx_stat_fields[] = {
 	FIELD(renames, COUNTER, NUMBER, "renames", "Renames."),
 	FIELD(batches, COUNTER, NUMBER, "batches", "Changes of several keys at once."),
 	FIELD(expiries, COUNTER, NUMBER, "expiries", "Expired keys that the sweeper has removed."),
+	FIELD(evictions, COUNTER, NUMBER, "evictions", "Keys evicted to make room for others."),
 	FIELD(iterations, COUNTER, NUMBER, "iterations", "Ranges opened."),
 	FIELD(items, COUNTER, NUMBER, "items", "Keys that ranges have given."),
 	FIELD(syncs, COUNTER, NUMBER, "syncs", "Requests for durability."),

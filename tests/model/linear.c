@@ -96,6 +96,16 @@ static bool step_delete(const struct model *m, struct key *k, const struct linea
 	return op->result == 0;
 }
 
+/* Whether it had expired was looked at some time before. */
+static bool step_evict(struct key *k, const struct linear_op *op)
+{
+	if (!k->present || op->version <= k->floor)
+		return false;
+	k->present = false;
+	k->floor = op->version;
+	return true;
+}
+
 static bool step_rename(const struct model *m, struct key *from, struct key *to,
 			const struct linear_op *op)
 {
@@ -156,6 +166,8 @@ static bool step(struct model *m, const struct linear_op *op)
 	case LINEAR_TICK:
 		m->now_ns = op->expiry_ns;
 		return true;
+	case LINEAR_EVICT:
+		return step_evict(k, op);
 	}
 	return false;
 }
@@ -319,9 +331,9 @@ enum linear_verdict linear_check(const struct linear_op *ops, size_t count, uint
 
 void linear_print(const struct linear_op *op)
 {
-	static const char *const names[] = {"get",    "put",	  "create", "cas",
-					    "if",     "add",	  "delete", "expire",
-					    "rename", "exchange", "batch",  "tick"};
+	static const char *const names[] = {"get",   "put",    "create", "cas",	   "if",
+					    "add",   "delete", "expire", "rename", "exchange",
+					    "batch", "tick",   "evict"};
 
 	printf("%6llu-%-6llu %-8s key %u other %u value %lld expected %lld if %llu expiry %llu -> "
 	       "%d version %llu number %lld\n",

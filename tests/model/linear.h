@@ -30,7 +30,8 @@ enum linear_kind {
 	LINEAR_RENAME,	 /* key -> other */
 	LINEAR_EXCHANGE, /* key <-> other */
 	LINEAR_BATCH,	 /* put value to key and to other, both or none; with FEOX_CREATE on key */
-	LINEAR_TICK	 /* the clock goes to expiry_ns */
+	LINEAR_TICK,	 /* the clock goes to expiry_ns */
+	LINEAR_EVICT	 /* nobody has asked: the key, which was there, has gone */
 };
 
 struct linear_op {

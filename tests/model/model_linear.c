@@ -9,16 +9,18 @@
  * sweeper run, and everybody naps now and then in the middle of a change (pause.h). The clock is
  * the test's. It moves while readers run but not while a writer does: a writer judges expiry by one
  * look at the clock, and what happens between that look and its change is not told apart.
+ *
+ * In a cache, evictions are operations of the history too: by whoever evicts, at some time between
+ * the beginning of what he does and the event.
  */
 #include "linear.h"
+#include "naps.h"
 
+#include "evict.h"
 #include "fixture.h"
-#include "pause.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #define THREADS	   4u
 #define OPS	   80u /* of a thread in a history */
@@ -33,7 +35,11 @@ struct history {
 	pthread_barrier_t barrier;
 	pthread_rwlock_t clock; /* shared: writers; exclusive: who moves it */
 	_Atomic uint64_t ticket;
+	_Atomic unsigned int evictions; /* behind the threads' in ops */
 	uint64_t number, seed;
+	bool evicts;		/* it is a cache, which the noise makes evict */
+	pthread_rwlock_t noise; /* shared: it is making some; exclusive: who waits for its end */
+	uint64_t evictions_total;
 	unsigned int kinds; /* which linear_kind, a bit each */
 };
 
@@ -44,32 +50,8 @@ struct worker {
 	uint64_t seen[LINEAR_KEYS]; /* a version that a get has told */
 };
 
-static _Thread_local uint64_t nap_random;
-static _Atomic bool naps;
-
-static uint64_t next_random(uint64_t *x)
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x;
-}
-
-void fx_pause_point(int point)
-{
-	struct timespec nap = {.tv_nsec = 20000};
-	uint64_t r;
-
-	if (!atomic_load_explicit(&naps, memory_order_relaxed))
-		return;
-	if (!nap_random)
-		nap_random = (uint64_t)(uintptr_t)&nap_random | 1;
-	r = next_random(&nap_random);
-	if (r % 64 == 0)
-		nanosleep(&nap, NULL);
-	else if (r % 4 == 0)
-		sched_yield();
-}
+static _Thread_local uint64_t doing_since; /* ticket */
+static struct history *_Atomic evicted_from;
 
 static uint64_t fake_now(void *ctx)
 {
@@ -159,7 +141,7 @@ static void run_op(struct history *h, struct linear_op *op)
 		pthread_rwlock_wrlock(&h->clock);
 	else if (op->kind != LINEAR_GET)
 		pthread_rwlock_rdlock(&h->clock);
-	op->called = atomic_fetch_add(&h->ticket, 1);
+	op->called = doing_since = atomic_fetch_add(&h->ticket, 1);
 	switch (op->kind) {
 	case LINEAR_GET:
 		run_get(&c, op);
@@ -194,12 +176,39 @@ static void run_op(struct history *h, struct linear_op *op)
 		op->expiry_ns = atomic_load(&h->f->now) + 1;
 		atomic_store(&h->f->now, op->expiry_ns);
 		break;
+	case LINEAR_EVICT:
+		break; /* not by us */
 	}
 	op->returned = atomic_fetch_add(&h->ticket, 1);
 	if (op->kind != LINEAR_GET)
 		pthread_rwlock_unlock(&h->clock);
 	if (op->kind != LINEAR_GET && !op->result)
 		op->version = c.result.version;
+}
+
+/* Of a cache: the change callback. */
+static void hear(void *ctx, const struct feox_event *event)
+{
+	struct history *h = atomic_load(&evicted_from);
+	char text[64] = "", *end;
+	unsigned long long number;
+	struct linear_op *op;
+	unsigned int i;
+
+	if (event->kind != FEOX_EVENT_EVICT || event->key_size >= sizeof(text) || !h)
+		return;
+	memcpy(text, event->key, event->key_size);
+	number = strtoull(text + strlen("history/"), &end, 10);
+	if (number != h->number || end[1] < '0' || end[1] > '9')
+		return; /* noise, or of a history that is over */
+	i = atomic_fetch_add(&h->evictions, 1);
+	assert_true(THREADS * OPS + i < LINEAR_OPS);
+	op = &h->ops[THREADS * OPS + i];
+	*op = (struct linear_op){.kind = LINEAR_EVICT,
+				 .key = (unsigned int)(end[1] - '0'),
+				 .version = event->version,
+				 .called = doing_since};
+	op->returned = atomic_fetch_add(&h->ticket, 1);
 }
 
 /* ---- One history ----------------------------------------------------------------------------- */
@@ -239,14 +248,27 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* Evictions that have taken effect have been told when nobody is in the middle of a change. */
+static void end_evictions(struct history *h)
+{
+	pthread_rwlock_wrlock(&h->noise);
+	atomic_store(&evicted_from, NULL);
+	pthread_rwlock_unlock(&h->noise);
+	h->evictions_total += atomic_load(&h->evictions);
+}
+
 static void run_history(struct history *h)
 {
 	struct worker workers[THREADS];
 	pthread_t threads[THREADS];
 	uint64_t start_ns = atomic_load(&h->f->now);
 	enum linear_verdict verdict;
+	unsigned int count;
 
 	memset(h->ops, 0, sizeof(h->ops));
+	atomic_store(&h->evictions, 0);
+	if (h->evicts)
+		atomic_store(&evicted_from, h);
 	for (unsigned int i = 0; i < THREADS; i++) {
 		workers[i] =
 			(struct worker){.h = h,
@@ -256,13 +278,15 @@ static void run_history(struct history *h)
 	}
 	for (unsigned int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	verdict = linear_check(h->ops, THREADS * OPS, start_ns);
+	end_evictions(h);
+	count = THREADS * OPS + atomic_load(&h->evictions);
+	verdict = linear_check(h->ops, count, start_ns);
 	if (verdict == LINEAR_YES)
 		return;
 	print_error("history %llu of seed %llu: %s\n", (unsigned long long)h->number,
 		    (unsigned long long)h->seed,
 		    verdict == LINEAR_NO ? "not linearisable" : "undecided");
-	for (unsigned int i = 0; i < THREADS * OPS; i++)
+	for (unsigned int i = 0; i < count; i++)
 		linear_print(&h->ops[i]);
 	fail();
 }
@@ -270,7 +294,7 @@ static void run_history(struct history *h)
 /* ---- What goes on around them ---------------------------------------------------------------- */
 
 struct noise {
-	struct fixture *f;
+	struct history *h;
 	_Atomic bool *stop;
 	uint64_t random;
 };
@@ -287,10 +311,15 @@ static void *make_noise(void *arg)
 		/* Among the histories' keys in order, and all over the hash. */
 		snprintf(key, sizeof(key), "history/%06llu/noise%llu", (unsigned long long)history,
 			 (unsigned long long)(r >> 40) % 4);
-		if (r % 3)
-			put(n->f->store, key, "some noise around the history");
+		pthread_rwlock_rdlock(&n->h->noise);
+		doing_since = atomic_fetch_add(&n->h->ticket, 1);
+		if (n->h->evicts && r % 64 == 0)
+			fx_evict(n->h->f->store, UINT64_MAX); /* all that can go */
+		else if (r % 3)
+			put(n->h->f->store, key, "some noise around the history");
 		else
-			del(n->f->store, key);
+			del(n->h->f->store, key);
+		pthread_rwlock_unlock(&n->h->noise);
 	}
 	return NULL;
 }
@@ -298,7 +327,18 @@ static void *make_noise(void *arg)
 static unsigned int histories_wanted = 200;
 static uint64_t seed_wanted = 1;
 
-static void run_histories(struct fixture *f)
+/* A steady stream of noise does not keep out who waits for its end. */
+static void init_noise(struct history *h)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&h->noise, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+static void run_histories(struct fixture *f, bool evicts)
 {
 	static const unsigned int kinds[] = {
 		/* registers, counters and comparisons; then deletes, expiry; then several keys */
@@ -318,12 +358,14 @@ static void run_histories(struct fixture *f)
 	pthread_t threads[NOISE];
 
 	h->f = f;
+	h->evicts = evicts;
+	init_noise(h);
 	h->seed = seed_wanted * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	pthread_barrier_init(&h->barrier, NULL, THREADS);
 	pthread_rwlock_init(&h->clock, NULL);
 	atomic_store(&naps, true);
 	for (unsigned int i = 0; i < NOISE; i++) {
-		noise[i] = (struct noise){.f = f, .stop = &stop, .random = h->seed + i + 1};
+		noise[i] = (struct noise){.h = h, .stop = &stop, .random = h->seed + i + 1};
 		assert_int_equal(pthread_create(&threads[i], NULL, make_noise, &noise[i]), 0);
 	}
 	for (unsigned int i = 0; i < histories_wanted / 2; i++) {
@@ -335,6 +377,10 @@ static void run_histories(struct fixture *f)
 	for (unsigned int i = 0; i < NOISE; i++)
 		pthread_join(threads[i], NULL);
 	atomic_store(&naps, false);
+	if (evicts)
+		print_message("%llu evictions\n", (unsigned long long)h->evictions_total);
+	assert_true(!evicts || h->evictions_total > histories_wanted / 10);
+	pthread_rwlock_destroy(&h->noise);
 	pthread_rwlock_destroy(&h->clock);
 	pthread_barrier_destroy(&h->barrier);
 	free(h);
@@ -349,7 +395,21 @@ static void in_memory(void **state)
 	options.now = fake_now;
 	options.now_ctx = f;
 	open_with(f, &options);
-	run_histories(f);
+	run_histories(f, false);
+}
+
+static void in_a_cache(void **state)
+{
+	struct fixture *f = *state;
+	struct feox_options options = FEOX_OPTIONS_INIT;
+
+	atomic_store(&f->now, START_NS);
+	options.now = fake_now;
+	options.now_ctx = f;
+	options.flags = FEOX_OPEN_CACHE;
+	options.changed = hear;
+	open_with(f, &options);
+	run_histories(f, true);
 }
 
 static void on_disk(void **state)
@@ -364,54 +424,14 @@ static void on_disk(void **state)
 	options.flags = FEOX_OPEN_CREATE;
 	options.flush_interval_ns = 1000000;
 	open_with(f, &options);
-	run_histories(f);
-}
-
-/* ---- The checker itself ---------------------------------------------------------------------- */
-
-/* A stale read, a lost increment and a failed create that nothing explains are told. */
-static void the_checker_tells(void **state)
-{
-	struct linear_op stale[] = {
-		{.kind = LINEAR_PUT, .value = 1, .version = 1, .called = 0, .returned = 1},
-		{.kind = LINEAR_PUT, .value = 2, .version = 2, .called = 2, .returned = 3},
-		{.kind = LINEAR_GET, .value = 1, .version = 1, .called = 4, .returned = 5},
-	};
-	struct linear_op lost[] = {
-		{.kind = LINEAR_ADD,
-		 .value = 1,
-		 .number = 1,
-		 .version = 1,
-		 .called = 0,
-		 .returned = 2},
-		{.kind = LINEAR_ADD,
-		 .value = 1,
-		 .number = 1,
-		 .version = 2,
-		 .called = 1,
-		 .returned = 3},
-	};
-	struct linear_op refused[] = {
-		{.kind = LINEAR_CREATE, .result = -EEXIST, .called = 0, .returned = 1},
-	};
-
-	assert_int_equal(linear_check(stale, 3, START_NS), LINEAR_NO);
-	stale[2].called = 1; /* now it may have been in between */
-	stale[0].returned = 2;
-	stale[1].called = 3;
-	stale[1].returned = 4;
-	assert_int_equal(linear_check(stale, 3, START_NS), LINEAR_YES);
-	assert_int_equal(linear_check(lost, 2, START_NS), LINEAR_NO);
-	lost[1].number = 2;
-	assert_int_equal(linear_check(lost, 2, START_NS), LINEAR_YES);
-	assert_int_equal(linear_check(refused, 1, START_NS), LINEAR_NO);
+	run_histories(f, false);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_checker_tells),
 		TEST(in_memory),
+		TEST(in_a_cache),
 		TEST(on_disk),
 	};
 
