@@ -733,16 +733,16 @@ FEOX_API void feox_effective_options(const struct feox_store *store,
  * operations, feox_get_many() each key. Calls that failed or were told -EAGAIN count nowhere.
  */
 struct feox_stats {
-	uint64_t keys;	     /* live, expired but not swept ones included */
-	uint64_t gets;	     /* get, read, stat, get_many that found the key */
-	uint64_t misses;     /* the same, and it was absent */
-	uint64_t puts;	     /* put, put_many, cas, add, patch */
-	uint64_t deletes;    /* also of keys in the way of feox_rename_prefix() */
-	uint64_t touches;    /* set_expiry, set_metadata */
-	uint64_t renames;    /* keys moved; an exchange is one */
-	uint64_t batches;    /* batch_commit, rename, rename_prefix */
-	uint64_t expiries;   /* expired keys that the sweeper, or eviction, has removed */
-	uint64_t evictions;  /* keys that FEOX_OPEN_CACHE has removed */
+	uint64_t keys;	    /* live, expired but not swept ones included */
+	uint64_t gets;	    /* get, read, stat, get_many that found the key */
+	uint64_t misses;    /* the same, and it was absent */
+	uint64_t puts;	    /* put, put_many, cas, add, patch */
+	uint64_t deletes;   /* also of keys in the way of feox_rename_prefix() */
+	uint64_t touches;   /* set_expiry, set_metadata */
+	uint64_t renames;   /* keys moved; an exchange is one */
+	uint64_t batches;   /* batch_commit, rename, rename_prefix */
+	uint64_t expiries;  /* expired keys that the sweeper has removed */
+	uint64_t evictions; /* keys that FEOX_OPEN_CACHE has removed, be it that they had expired */
 	uint64_t iterations; /* iter_open */
 	uint64_t items;	     /* given by iter_next; exact when the iterator is closed */
 	uint64_t syncs;	     /* sync, sync_key, sync_async */

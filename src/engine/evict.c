@@ -20,7 +20,7 @@
  *
  * Not evicted: keys that end with the separator and the empty key, the markers of directories,
  * without which files would lose modes and owners of what they are in; records that are pinned,
- * since their memory would not come back. What has expired goes first, as expired.
+ * since their memory would not come back. What has expired goes first.
  */
 #include "write.h"
 

@@ -305,9 +305,7 @@ int fx_sweep_key(struct feox_store *store, struct fx_record *record)
 
 int fx_evict_key(struct feox_store *store, struct fx_record *record)
 {
-	bool expired = fx_record_expired(record, fx_clock_now(&store->clock));
-
-	return remove_record(store, record, !expired, FEOX_NOWAIT);
+	return remove_record(store, record, true, FEOX_NOWAIT);
 }
 
 /* Commit a change of what is beside the value. */

@@ -72,7 +72,7 @@ void fx_put_finish(struct feox_store *store, const struct fx_change *change, enu
 		   uint64_t begin_ns, struct feox_write_result *ret_result);
 
 /*
- * Evict the key of record (pinned) if it still has it, without waiting; an expired one is swept. 0,
+ * Evict the key of record (pinned) if it still has it, without waiting. 0,
  * or the key is another's now, or in a writer's hands.
  */
 int fx_evict_key(struct feox_store *store, struct fx_record *record);

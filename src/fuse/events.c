@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "evicted.h"
 #include "known.h"
 #include "worker.h"
 
@@ -207,6 +208,8 @@ void fx_events_changed(void *ctx, const struct feox_event *event)
 
 	if (event->kind == FEOX_EVENT_EXPIRE)
 		tell_kernel(events, event);
+	if (event->kind == FEOX_EVENT_EVICT)
+		fx_evicted_note(events->fs->evicted, event->key, event->key_size);
 	if (!atomic_load_explicit(&events->reader_count, memory_order_relaxed))
 		return;
 	line = fx_event_line(&events->rules, event);

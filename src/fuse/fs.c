@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "control.h"
 #include "events.h"
+#include "evicted.h"
 #include "fs.h"
 #include "later.h"
 #include "node.h"
@@ -21,6 +22,7 @@
 
 static void fs_free(struct fx_fs *fs)
 {
+	fx_evicted_destroy(fs->evicted);
 	fx_notify_destroy(fs->notify);
 	fx_later_destroy(fs->later);
 	fx_ranges_destroy(fs, fs->ranges);
@@ -60,6 +62,8 @@ int fx_fs_create(struct feox_store *store, struct fx_events *events,
 	if (rc == 0)
 		rc = fx_notify_create(fs, &fs->notify);
 	if (rc == 0)
+		rc = fx_evicted_create(fs, &fs->evicted);
+	if (rc == 0)
 		rc = fx_worker_create(FX_POOL_THREADS, &fs->worker);
 	if (rc < 0) {
 		fs_free(fs);
@@ -82,6 +86,7 @@ static void stop_telling(struct fx_fs *fs)
 void fx_fs_stop(struct fx_fs *fs)
 {
 	stop_telling(fs);
+	fx_evicted_stop(fs->evicted);
 	fx_later_stop(fs);
 	fx_worker_drain(fs->worker);
 	fx_call_wait_synced(fs);
@@ -96,6 +101,7 @@ int fx_fs_destroy(struct fx_fs *fs)
 	int rc;
 
 	stop_telling(fs);
+	fx_evicted_stop(fs->evicted);
 	fx_later_stop(fs);
 	fx_notify_destroy(FX_STEAL(fs->notify));
 	fx_call_wait_synced(fs);

@@ -21,7 +21,7 @@
  *   ttl.c       expiry: kernel timeouts, texts
  *   kv.c        changes of one key as a key: kv_xattr.c asks for them
  *   default_ttl.c  the TTL that a directory gives to what is made below it
- *   notify.c    invalidation of the kernel's caches
+ *   notify.c    invalidation of the kernel's caches; evicted.c: of keys that were evicted
  *   expiring.c  files that expire sooner than the kernel has been told
  *   renumber.c  invalidation of the numbers below a directory that was renamed
  *   entry.c     the answer to a name: a node, its attributes, how long they are true
@@ -62,6 +62,7 @@ struct fx_ranges;  /* range.h */
 struct fx_session; /* session.h */
 struct fx_later;   /* later.h */
 struct fx_notify;  /* notify.h */
+struct fx_evicted; /* evicted.h */
 
 struct fx_fs {
 	struct feox_store *store;
@@ -82,10 +83,11 @@ struct fx_fs {
 	pthread_rwlock_t names_lock; /* shared: keys of nodes stay as they are; exclusive: rename */
 	struct fx_later *later;
 	struct fx_notify *notify;
+	struct fx_evicted *evicted;
 	struct fx_messages messages;
 	struct fx_protocol protocol;
 	_Atomic size_t bookmarks_bytes; /* bookmarks.c: of all open directories */
-	_Atomic unsigned int expiring; /* timers, see expiring.h; relaxed, a bound */
+	_Atomic unsigned int expiring;	/* timers, see expiring.h; relaxed, a bound */
 	bool ending;	     /* under names_lock: nothing is told to the kernel any more */
 	uint64_t mounted_ns; /* what an empty root without a marker shows as its times */
 	/* call.c: answers that wait for the engine's sync. */

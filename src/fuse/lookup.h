@@ -29,6 +29,15 @@ struct fx_found {
 };
 #define FX_AUTO_FOUND __attribute__((cleanup(fx_found_clear)))
 
+/*
+ * Its key may go without anybody asking, by expiry or eviction. What handles keep of it is pinned,
+ * so that the store does not evict it while it is open.
+ */
+static inline bool fx_may_vanish(const struct fx_fs *fs, const struct fx_found *found)
+{
+	return !found->detached && (found->expiry_ns || fs->options->evict);
+}
+
 /* The cleanup of a found that was not filled in is harmless when it was started with this. */
 void fx_found_init(struct fx_found *found);
 void fx_found_clear(struct fx_found *found);

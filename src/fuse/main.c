@@ -176,6 +176,7 @@ static int open_store(struct daemon *d, struct feox_store **ret_store)
 	options.flags = o->read_only		      ? (options.path ? FEOX_OPEN_READ_ONLY : 0u)
 			: is_missing_device(o->store) ? 0u
 						      : FEOX_OPEN_CREATE;
+	options.flags |= o->evict ? FEOX_OPEN_CACHE : 0u;
 	options.separator = o->separator;
 	options.memory_limit_bytes = o->memory;
 	options.max_value_bytes = o->max_value;

@@ -164,6 +164,17 @@ static void add_handle(struct fx_call *call, struct fx_node *node, uint64_t vers
 	fi->noflush = 1;
 }
 
+/* A file that expires, or may be evicted: its handles keep what they have seen. */
+static int keep_changed(struct fx_call *call, struct fx_node *node)
+{
+	FX_AUTO_FOUND struct fx_found found;
+	int rc = fx_examine_file(call->fs, node, 0, &found);
+
+	if (rc == 0 && fx_may_vanish(call->fs, &found))
+		rc = fx_keep(call->fs, node, &found, true, 0);
+	return rc == -ENOENT ? 0 : rc; /* it was made, and is gone already */
+}
+
 static int open_work(struct fx_call *call)
 {
 	struct fx_node *node = call->node;
@@ -179,9 +190,10 @@ static int open_work(struct fx_call *call)
 	reads = reads_direct(call, node, size);
 	if (call->fi.flags & O_TRUNC)
 		rc = overwrite(call);
-	else if (found.expiry_ns && !found.detached)
-		/* Its handles keep what they have seen when it expires. */
+	else if (fx_may_vanish(call->fs, &found))
 		rc = fx_keep(call->fs, node, &found, !node->stage, call->nowait);
+	if (rc == 0 && (call->fi.flags & O_TRUNC) && call->fs->options->evict)
+		rc = keep_changed(call, node);
 	if (rc < 0)
 		return rc;
 	node->overwritten = call->fi.flags & O_TRUNC;
@@ -214,17 +226,6 @@ void fx_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- CREATE ---------------------------------------------------------------------------------- */
 
-/* A file that expires: its handles keep what they have seen. */
-static int keep_created(struct fx_call *call, struct fx_node *node)
-{
-	FX_AUTO_FOUND struct fx_found found;
-	int rc = fx_examine_file(call->fs, node, 0, &found);
-
-	if (rc == 0 && found.expiry_ns && !found.detached)
-		rc = fx_keep(call->fs, node, &found, true, 0);
-	return rc == -ENOENT ? 0 : rc; /* it was made, and is gone already */
-}
-
 static int create_work(struct fx_call *call)
 {
 	struct fx_node *node;
@@ -236,8 +237,8 @@ static int create_work(struct fx_call *call)
 	pthread_mutex_lock(&node->mutex); /* nobody else knows it yet */
 	if (node->marker)
 		rc = fx_stage_begin(call->fs, node, true, 0);
-	else if (call->expires)
-		rc = keep_created(call, node);
+	else if (call->expires || call->fs->options->evict)
+		rc = keep_changed(call, node);
 	if (rc == 0)
 		add_handle(call, node, 0, goes_direct(call, node, 0), false);
 	pthread_mutex_unlock(&node->mutex);

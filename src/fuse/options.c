@@ -183,8 +183,10 @@ static int set_special(struct parse *p, const struct option_word *word, const ch
 		o->separator = value[0];
 		return strlen(value) == 1 ? 0 : -EINVAL;
 	}
-	if (!strcmp(word->name, "evict="))
-		return !strcmp(value, "none") ? 0 : -ENOTSUP;
+	if (!strcmp(word->name, "evict=")) {
+		o->evict = !strcmp(value, "clock");
+		return o->evict || !strcmp(value, "none") ? 0 : -EINVAL;
+	}
 	return !strcmp(value, "auto") || !strcmp(value, "off") ? 0
 	       : !strcmp(value, "on")			       ? -ENOTSUP
 							       : -EINVAL;
@@ -394,6 +396,8 @@ static int complete(struct parse *p)
 	/* Without separator= the store knows it. */
 	if (n && o->separator && o->prefix[n - 1] != o->separator)
 		return fail(p, "prefix '%s' does not end with the separator", o->prefix);
+	if (o->evict && strcmp(o->store, ":memory:") != 0)
+		return fail(p, "evict=clock is for :memory:, not for the store '%s'", o->store);
 	if (o->max_value > FEOX_VALUE_MAX)
 		return fail(p, "%s", "max_value is at most 1G");
 	if (!o->rename_max)

@@ -12,7 +12,7 @@
 struct fx_options {
 	const char *store; /* path, or ":memory:" */
 	const char *mountpoint;
-	bool foreground, read_only, allow_other, sync;
+	bool foreground, read_only, allow_other, sync, evict;
 	bool remount;					 /* change the mount that is there */
 	uint64_t memory, size, grow_max, max_size;	 /* bytes; 0: the engine's default */
 	uint64_t flush_interval_ns, publish_interval_ns; /* ns; 0: the engine's default / 5 s */

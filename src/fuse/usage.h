@@ -15,6 +15,7 @@
 	"there\n"                                                                                  \
 	"  allow_other            let other users in, with permissions checked\n"                  \
 	"  memory=SIZE            memory limit (half of the machine's memory)\n"                   \
+	"  evict=clock            of :memory:, at the limit: remove what was not used lately\n"    \
 	"  size=SIZE              first size of a new file (16M)\n"                                \
 	"  grow_max=SIZE          largest growth step (1G)\n"                                      \
 	"  max_size=SIZE          limit of the file (none)\n"                                      \
