@@ -304,6 +304,8 @@ int fx_commit(struct feox_store *store, struct fx_change *c)
 	unsigned int turns = 0;
 	int err = fx_store_writable(store);
 
+	if (!err)
+		err = fx_version_announce(store, c->hash, c->flags, c->set_version);
 	while (!err) {
 		c->wait = FX_WAIT_NOT;
 		err = prepare(store, c);

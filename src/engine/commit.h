@@ -108,6 +108,14 @@ int fx_check_conditions(const struct fx_record *old, unsigned int flags, uint64_
 uint64_t fx_version_next(struct feox_store *store, uint64_t hash, uint64_t floor);
 
 /*
+ * Before a change with FEOX_SET_VERSION in flags, outside of epoch sections: make the durable
+ * ceiling pass set_version, so that those that it lifts are above it after a crash too. Waits for a
+ * commit when it is far ahead. -EAGAIN (FEOX_NOWAIT), -EIO. sync.c
+ */
+int fx_version_announce(struct feox_store *store, uint64_t hash, unsigned int flags,
+			uint64_t set_version);
+
+/*
  * The version of a change over before (NULL: nothing is remembered of the key): the next one, or
  * with FEOX_SET_VERSION in flags set_version, which lifts those to come. -ESTALE: it is not newer.
  */

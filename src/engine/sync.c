@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sync.c - waiting for durability; numbers that are never given out twice; the clock. */
-#include "store.h"
+#include "commit.h"
 
 #include <errno.h>
 
@@ -73,6 +73,24 @@ FEOX_API int feox_sync_key(struct feox_store *store, const void *key, size_t key
 FEOX_API int feox_sync(struct feox_store *store)
 {
 	return feox_sync_key(store, NULL, 0);
+}
+
+int fx_version_announce(struct feox_store *store, uint64_t hash, unsigned int flags,
+			uint64_t set_version)
+{
+	uint64_t unused;
+
+	if (!(flags & FEOX_SET_VERSION) || !store->persistent ||
+	    set_version + FX_VERSION_AHEAD_NS / 2 <=
+		    atomic_load_explicit(&store->version_ceiling, memory_order_acquire))
+		return 0;
+	/* Lifted first: the next commit record's ceiling is above what has been given out. */
+	(void)fx_version_of_change(store, hash, NULL, flags, set_version, &unused);
+	if (flags & FEOX_NOWAIT) {
+		fx_flusher_wake(store);
+		return -EAGAIN;
+	}
+	return feox_sync(store);
 }
 
 FEOX_API int feox_next_id(struct feox_store *store, uint64_t *ret_id)

@@ -368,6 +368,22 @@ static int run_once(struct feox_store *store, struct feox_batch *batch, bool now
 	return err;
 }
 
+static int announce_versions(struct feox_store *store, const struct feox_batch *batch,
+			     unsigned int flags)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < batch->count && !err; i++) {
+		const struct fx_op *op = &batch->ops[i];
+
+		if (op->flags & FEOX_SET_VERSION)
+			err = fx_version_announce(
+				store, fx_hash_key(store->hash_seed, fx_op_key(op), op->key_size),
+				FEOX_SET_VERSION | (flags & FEOX_NOWAIT), op->set_version);
+	}
+	return err;
+}
+
 int fx_transaction_run(struct feox_store *store, struct feox_batch *batch, unsigned int flags,
 		       size_t *ret_failed)
 {
@@ -375,6 +391,8 @@ int fx_transaction_run(struct feox_store *store, struct feox_batch *batch, unsig
 	bool again = false;
 	int err = fx_store_writable(store);
 
+	if (!err)
+		err = announce_versions(store, batch, flags);
 	if (err || !batch->count)
 		return err;
 	do

@@ -65,10 +65,45 @@ static void a_link_that_is_lost_is_damage(void **state)
 	assert_int_equal(crash_run_open(run), 0);
 }
 
+static uint64_t set_one(struct crash_run *run, bool batched, uint64_t version)
+{
+	struct feox_write_options options = {.flags = FEOX_SET_VERSION, .set_version = version};
+	struct feox_batch *batch;
+
+	if (!batched) {
+		assert_int_equal(feox_put(run->store, "k", 1, "1", 1, &options, NULL), 0);
+		return put_one(run, "k");
+	}
+	assert_int_equal(feox_batch_create(run->store, &batch), 0);
+	assert_int_equal(feox_batch_put(batch, "k", 1, "1", 1, &options), 0);
+	assert_int_equal(feox_batch_commit(batch, 0, NULL), 0);
+	feox_batch_free(batch);
+	return put_one(run, "k");
+}
+
+/*
+ * A version that was set lifted those that followed beyond the durable ceiling, and a crash took
+ * that back: they were given out again.
+ */
+static void versions_that_follow_a_set_one_are_remembered(void **state)
+{
+	struct crash_run *run = *state;
+	uint64_t version = CRASH_NOW;
+
+	for (unsigned int i = 0; i < 6; i++) {
+		uint64_t told = set_one(run, i % 2, version += UINT64_C(1000000000000));
+
+		assert_true(told > version);
+		crash(run);
+		assert_true(put_one(run, "k") > told);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_link_that_is_lost_is_damage),
+		CASE(versions_that_follow_a_set_one_are_remembered),
 		CASE(versions_stay_below_the_ceiling_after_idling),
 	};
 
