@@ -757,7 +757,7 @@ struct feox_stats {
 	uint64_t memory_order_bytes;	/* the ordered index */
 	uint64_t memory_deferred_bytes; /* replaced or deleted, and about to be freed */
 	uint64_t memory_overhead_bytes;
-	uint64_t memory_reserved_bytes; /* feox_reserve(), and changes that are under way */
+	uint64_t memory_reserved_bytes;	      /* feox_reserve(), and changes that are under way */
 	uint64_t cooled_values, cooled_bytes; /* values that have left memory */
 	/* Device. */
 	uint64_t device_bytes, free_bytes, max_bytes; /* max_bytes: 0 when growth has no limit */
