@@ -425,6 +425,7 @@ void fx_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 {
 	static const struct fx_op op = {.names = FX_NAMES_EXCLUSIVE,
 					.changes = true,
+					.answers_locked = true,
 					.work = rename_work,
 					.answer = fx_answer_ok};
 	struct fx_call call;
