@@ -176,6 +176,7 @@ static void *scan_on(void *arg)
 		for (size_t k = 0; k < m->batch.count; k++) {
 			last_size = m->batch.refs[k].size;
 			memcpy(last, m->batch.keys + m->batch.refs[k].offset, last_size);
+			last[last_size] = '\0';
 			s->given[s->count++] = (size_t)strtoul((char *)last + 4, NULL, 10);
 		}
 	} while (!m->batch.end);
