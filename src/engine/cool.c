@@ -111,8 +111,11 @@ static uint64_t run(struct feox_store *store, uint64_t wanted, uint64_t max_word
 void fx_cool_ahead(struct feox_store *store)
 {
 	uint64_t used = fx_budget_used(&store->budget), limit = store->memory_limit;
+	uint64_t deferred = fx_epoch_deferred(store->epoch);
 
 	atomic_store_explicit(&store->cool.tracks, used > limit / 2, memory_order_relaxed);
+	/* What has been given up already is on its way: not once more for it. */
+	used -= FX_MIN(used, deferred);
 	if (used <= fx_memory_high(store))
 		return;
 	if (run(store, used - (limit - limit / 8), TURN_WORDS))
