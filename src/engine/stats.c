@@ -2,6 +2,8 @@
 /* stats.c - numbers: counters by processor, summed when asked. */
 #include "store.h"
 
+#include "cleanup.h"
+
 #include <errno.h>
 #include <sched.h>
 
@@ -37,14 +39,16 @@ static uint64_t less(uint64_t from, uint64_t bytes)
 
 static void count_memory(struct feox_store *store, struct feox_stats *s)
 {
-	s->memory_bytes = fx_slab_used(store->slab);
+	uint64_t beside;
+
 	s->memory_limit_bytes = store->budget.limit;
 	s->memory_hash_bytes = fx_hash_index_bytes(store->hash);
 	s->memory_order_bytes = fx_ordered_index_bytes(store->order);
 	s->memory_deferred_bytes = fx_epoch_deferred(store->epoch);
-	s->memory_record_bytes =
-		less(s->memory_bytes,
-		     s->memory_hash_bytes + s->memory_order_bytes + s->memory_deferred_bytes);
+	beside = s->memory_hash_bytes + s->memory_order_bytes + s->memory_deferred_bytes;
+	/* They are not of one moment: something may have been freed in between. */
+	s->memory_bytes = FX_MAX(fx_slab_used(store->slab), beside);
+	s->memory_record_bytes = s->memory_bytes - beside;
 	s->memory_overhead_bytes = less(fx_slab_held(store->slab), s->memory_bytes);
 	s->memory_reserved_bytes =
 		atomic_load_explicit(&store->budget.promised, memory_order_relaxed) +

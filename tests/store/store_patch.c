@@ -297,7 +297,7 @@ static void a_patch_that_always_loses_gives_up(void **state)
 	struct feox_write_options put_options = {.expiry_ns = FEOX_TIME_MAX};
 	struct feox_options options = FEOX_OPTIONS_INIT;
 	struct feox_diag diag = {""};
-	struct rival rival = {NULL};
+	struct rival rival = {0};
 
 	options.now = write_whenever_asked;
 	options.now_ctx = &rival;
