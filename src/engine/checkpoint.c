@@ -257,13 +257,13 @@ static int begin_chain(struct feox_store *store, struct fx_chain *old, struct fx
 static void take_spare(struct feox_store *store, struct fx_chain *old, struct fx_chain *new)
 {
 	uint64_t wanted = 2 * blocks_needed(store) + SPARE_EXTRA;
-	struct fx_run *longest = &old->runs[0], rest;
+	struct fx_run *longest = NULL, rest;
 
 	new->spare = old->spare;
-	for (size_t i = 1; i < old->run_count; i++)
-		if (old->runs[i].blocks > longest->blocks)
+	for (size_t i = 0; i < old->run_count; i++)
+		if (!longest || old->runs[i].blocks > longest->blocks)
 			longest = &old->runs[i];
-	if (!old->run_count || longest->blocks <= new->spare.blocks)
+	if (!longest || longest->blocks <= new->spare.blocks)
 		return;
 	if (new->spare.blocks)
 		fx_space_free(store->space, new->spare);
