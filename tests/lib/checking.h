@@ -132,7 +132,7 @@ static inline void put_generation(struct feox_store *store, unsigned int key,
 /* The generation of key, 0: absent, -1: unreadable. A value that never was one fails. */
 static inline int generation_of(struct feox_store *store, unsigned int key)
 {
-	char *expected, name[16];
+	char *expected, name[16], begin[32]; /* a value is no string */
 	unsigned int at_key = 0, generation = 0;
 	int n = snprintf(name, sizeof(name), "key%04u", key);
 	struct feox_value value;
@@ -144,7 +144,9 @@ static inline int generation_of(struct feox_store *store, unsigned int key)
 		return -1;
 	assert_int_equal(err, 0);
 	expected = malloc(VALUE_ROOM);
-	assert_int_equal(sscanf(value.data, "key%u#%u#", &at_key, &generation), 2);
+	snprintf(begin, sizeof(begin), "%.*s", (int)(value.size < 31 ? value.size : 31),
+		 (const char *)value.data);
+	assert_int_equal(sscanf(begin, "key%u#%u#", &at_key, &generation), 2);
 	assert_int_equal(at_key, key);
 	assert_int_equal(value.size, make_value(key, generation, expected));
 	assert_memory_equal(value.data, expected, value.size);
