@@ -20,7 +20,7 @@
  *   many.c      get_many, put_many
  *   event.c     what the change callback is told
  *   read.c      get, read, stat; cold.c reads a value that is on disk only
- *   iter.c      ranges; iter_range.c which keys, iter_ahead.c what they are
+ *   iter.c      ranges; iter_range.c which keys, iter_ahead.c and iter_cold.c what they are
  *   queue.c     published changes on their way to the flusher; the consistent cut
  *   reserve.c   disk promised before publication; memory.c: memory
  *   evict.c     a cache makes room: CLOCK
@@ -37,7 +37,8 @@
  *   checkpoint.c     a new chain and the room kept for it; superblocks.c: writing them
  *   create.c    making a store where there is nothing, feox_format(); format.c: what is written
  *               then
- *   check.c     feox_check(): superblocks, journal, map; check_values.c: what extents hold
+ *   check.c     feox_check(): superblocks, journal, map; check_values.c: what extents hold;
+ *               check_mend.c: mending; salvage*.c: the journal is gone
  *   recovery.c  superblock and journal -> extents; recovery_map.c: the map, the order of the steps;
  *               load.c: extents -> the indexes, load_sort.c: in order
  *   sweeper.c   removes expired keys

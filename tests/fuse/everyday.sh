@@ -19,8 +19,13 @@ for copy in yes no; do # in place, or by a new file and rename(2)
 done
 # ^O, Enter: save; ^X: leave. In a terminal, which script(1) makes.
 printf 'nano\n' >"$mnt/nano.txt"
-(sleep 1 && printf 'typed \017\r' && sleep 1 && printf '\030') |
-	TERM=xterm timeout 60 script -qec "nano -I $mnt/nano.txt" /dev/null >/dev/null 2>&1
+type_into_nano() {
+	until_true 20 grep -aq 'GNU nano' "$dir/nano.log"
+	printf 'typed \017\r'
+	until_true 20 grep -q typed "$mnt/nano.txt"
+	printf '\030'
+}
+type_into_nano | TERM=xterm timeout 60 script -qfec "nano -I $mnt/nano.txt" "$dir/nano.log" >/dev/null 2>&1
 same "nano saves" "typed nano" "$(cat "$mnt/nano.txt")"
 
 # ---- Archives ---------------------------------------------------------------------------------------
